@@ -1,0 +1,1 @@
+"""Ringback: the complete SIP platform for Python."""

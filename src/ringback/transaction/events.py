@@ -1,0 +1,65 @@
+"""What the transaction layer tells its user: one small class per thing that happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ringback.address import Flow
+    from ringback.message.message import Request, Response
+    from ringback.transaction.transaction import ClientTransaction, ServerTransaction
+
+
+class RequestReceived:
+    """A new request (RFC 3261 §17.2); retransmissions never get here.
+
+    `transaction` is None for an ACK that matches none or belongs to a 2xx (§13.3.1.4, RFC 6026 §7.1).
+    `cancels` is the INVITE server transaction that a CANCEL matched (§9.2).
+    """
+
+    __slots__ = ("cancels", "flow", "request", "transaction")
+
+    def __init__(
+        self,
+        request: Request,
+        flow: Flow,
+        transaction: ServerTransaction | None,
+        cancels: ServerTransaction | None = None,
+    ) -> None:
+        self.request = request
+        self.flow = flow
+        self.transaction = transaction
+        self.cancels = cancels
+
+
+class ResponseReceived:
+    """A response that its client transaction passes up (§17.1)."""
+
+    __slots__ = ("flow", "response", "transaction")
+
+    def __init__(self, response: Response, flow: Flow, transaction: ClientTransaction) -> None:
+        self.response = response
+        self.flow = flow
+        self.transaction = transaction
+
+
+class TransactionTimedOut:
+    """Timer B or F ended a client transaction, or timer H a server transaction that waited for its ACK."""
+
+    __slots__ = ("transaction",)
+
+    def __init__(self, transaction: ClientTransaction | ServerTransaction) -> None:
+        self.transaction = transaction
+
+
+class TransportFailed:
+    """The transport could not send for this transaction (§17.1.4, §17.2.4, §18.4)."""
+
+    __slots__ = ("reason", "transaction")
+
+    def __init__(self, transaction: ClientTransaction | ServerTransaction, reason: str) -> None:
+        self.transaction = transaction
+        self.reason = reason
+
+
+Event = RequestReceived | ResponseReceived | TransactionTimedOut | TransportFailed
