@@ -1,0 +1,45 @@
+"""Messages that the RFC derives from others: responses (RFC 3261 §8.2.6), ACK of a non-2xx (§17.1.1.3), CANCEL (§9.1)."""
+
+from ringback.message.headers import Headers
+from ringback.message.message import Request, Response
+
+_CARRIED = ("via", "from", "to", "call-id", "cseq")
+_CARRIED_BY_TRYING = ("via", "from", "to", "call-id", "cseq", "timestamp")
+
+
+def response_to(request: Request, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
+    """A response with what §8.2.6.2 makes it carry; `tag` goes into To where the request has none there. Content-Length is 0."""
+    headers = Headers()
+    headers.carry(request.headers, *(_CARRIED_BY_TRYING if status == 100 else _CARRIED))
+    if tag is not None and "to" in headers and request.to_tag is None:
+        headers.set("To", f"{request.headers.text('to')};tag={tag}")
+    headers.append("Content-Length", "0")
+    return Response(status, reason, headers)
+
+
+def trying(request: Request) -> Response:
+    """100 Trying: no To tag (§17.2.1), the request's Timestamp (§8.2.6.1)."""
+    return response_to(request, 100)
+
+
+def _within_hop(request: Request, method: str) -> Request:
+    """A request for the same hop and transaction: the topmost Via, Route, From, To, Call-ID and CSeq number of the first."""
+    headers = Headers()
+    headers.append("Via", request.via)
+    headers.carry(request.headers, "route", "from", "to", "call-id")
+    headers.append("CSeq", f"{request.cseq.number} {method}")
+    headers.append("Max-Forwards", "70")
+    headers.append("Content-Length", "0")
+    return Request(method, request.uri_text, headers)
+
+
+def ack_of(request: Request, response: Response) -> Request:
+    """The ACK for a final response that is no 2xx, to go where the INVITE went (§17.1.1.3): To is the response's."""
+    ack = _within_hop(request, "ACK")
+    ack.headers.set("To", response.headers.text("to"))
+    return ack
+
+
+def cancel_of(request: Request) -> Request:
+    """The CANCEL for a request sent before (§9.1): no Require, no Proxy-Require, the same Via."""
+    return _within_hop(request, "CANCEL")

@@ -1,0 +1,271 @@
+"""From octets to messages: one datagram (RFC 3261 §7, §18.3) or a stream framed by Content-Length (§7.5, §18.3)."""
+
+from __future__ import annotations
+
+from ringback.message.errors import SipParseError
+from ringback.message.grammar import is_token
+from ringback.message.headers import Headers, split_lines
+from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
+from ringback.message.message import Request, Response
+
+_HEAD_END = b"\r\n\r\n"
+_METHODS = frozenset(
+    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" ")
+)
+_ONCE = ("from", "to", "call-id", "cseq")
+_AT_MOST_ONCE = ("content-length", "max-forwards")
+
+
+class Malformed:
+    """Octets that are no SIP message.
+
+    `reason` is fit for a reason phrase; `status` what to answer with. `request` holds as much of a request as could be read, for the
+    answer to be built from; it is None where the octets were a response, an ACK or nothing readable: those get no answer. `is_fatal`
+    says that a stream cannot go on: where the next message begins is unknown.
+    """
+
+    __slots__ = ("is_fatal", "reason", "request", "status")
+
+    def __init__(self, reason: str, status: int = 400, request: Request | None = None, is_fatal: bool = False) -> None:
+        self.reason = reason
+        self.status = status
+        self.request = request
+        self.is_fatal = is_fatal
+
+    def __repr__(self) -> str:
+        return f"<Malformed {self.status} {self.reason}>"
+
+
+class _Fault(Exception):
+    """Inside this module only: what ends the parse."""
+
+    def __init__(self, reason: str, status: int = 400, request: Request | None = None) -> None:
+        self.malformed = Malformed(reason, status, None if request is not None and request.method == "ACK" else request)
+
+
+def _salvage(start: str, lines: list[str]) -> Request | None:
+    """As much of a faulty request as an answer needs: its method and whatever lines are header fields."""
+    if start[:4].upper() == "SIP/":
+        return None
+    method, _, rest = start.partition(" ")
+    if not is_token(method):
+        return None
+    keys: list[str] = []
+    kept: list[str] = []
+    for line in lines:
+        try:
+            key, whole = split_lines([line])
+        except SipParseError:
+            continue
+        keys += key
+        kept += whole
+    request = Request(method, rest.partition(" ")[0], Headers.from_lines(keys, kept))
+    try:
+        request.via  # noqa: B018 - without a Via that can be read there is no answer
+    except SipParseError:
+        return None
+    return request
+
+
+def _parse_start_line(start: str, lines: list[str], limits: MessageLimits) -> Request | Response:
+    """The message a start line announces, its header fields not there yet."""
+    if start.startswith("SIP/2.0 "):
+        digits = start[8:11]
+        if not (digits.isascii() and digits.isdigit() and "1" <= digits[0] <= "6" and start[11:12] in (" ", "")):
+            raise _Fault("Malformed Status-Line")
+        return Response(int(digits), start[12:])
+    parts = start.split(" ")
+    if len(parts) == 3:
+        method, uri, version = parts
+        if version == "SIP/2.0" and (method in _METHODS or is_token(method)):
+            if len(uri) > limits.uri_bytes:
+                raise _Fault("Request-URI Too Long", 414, _salvage(start, lines))
+            if not uri or uri[0] == "<":
+                raise _Fault("Malformed Request-URI", 400, _salvage(start, lines))
+            return Request(method, uri)
+        if version[:4].upper() == "SIP/" and is_token(method):
+            if version.upper() == "SIP/2.0":
+                return Request(method, uri)
+            raise _Fault("Version Not Supported", 505, _salvage(start, lines))
+    if start[:4].upper() == "SIP/":
+        raise _Fault("Malformed Status-Line", 505 if start[:8].upper() != "SIP/2.0 " else 400)
+    raise _Fault("Malformed Request-Line", 400, _salvage(start, lines))
+
+
+def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
+    """Start line and header fields, with the checks every element must make (§16.3 item 1); raises `_Fault`."""
+    text = head.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    start = lines.pop(0)
+    message = _parse_start_line(start, lines, limits)
+    request = message if message.__class__ is Request else None
+    line_count = len(lines)
+    if line_count > limits.header_count:
+        raise _Fault("Too Many Header Fields", 400, _salvage(start, lines[: limits.header_count]))
+    if text.count("\n") != line_count or text.count("\r") != line_count:
+        raise _Fault("Bare CR or LF in Head", 400, _salvage(start, lines))
+    if len(text) > limits.header_line_bytes and any(len(line) > limits.header_line_bytes for line in lines):
+        short = [line for line in lines if len(line) <= limits.header_line_bytes]
+        raise _Fault("Header Field Too Long", 400, _salvage(start, short))
+    try:
+        keys, lines = split_lines(lines)
+    except SipParseError as error:
+        raise _Fault(error.reason, 400, _salvage(start, lines)) from None
+    headers = message.headers = Headers.from_lines(keys, lines)
+    try:
+        via = headers.value("via")
+        if via is None:
+            raise _Fault("Missing Via")
+        for key in _ONCE:
+            if key not in keys:
+                raise _Fault(f"Missing {key.title().replace('Id', 'ID').replace('Cseq', 'CSeq')}", 400, request)
+        # §7.3.1: these may stand once only; two of them are where two elements would read two different messages.
+        for key in _ONCE + _AT_MOST_ONCE:
+            if keys.count(key) > 1:
+                raise _Fault(f"Repeated {key.title().replace('Id', 'ID').replace('Cseq', 'CSeq')}", 400, request)
+        for key in ("from", "to"):
+            line = headers.line(key)
+            if line is not None and '"' in line and (line.count('"') != 2 or "\\" in line):
+                headers.value(key)
+        cseq = headers.value("cseq")
+        if request is not None and cseq.method != request.method:
+            raise _Fault("CSeq Method Differs from Request", 400, request)
+        if keys.count("via") > limits.via_count or keys.count("route") > limits.route_count:
+            raise _Fault("Too Many Hops Recorded", 400, request)
+    except SipParseError as error:
+        answerable = request if request is not None and error.field != "Via" else None
+        raise _Fault(f"Malformed {error.field}: {error.reason}" if error.field else error.reason, 400, answerable) from None
+    return message
+
+
+def _content_length(message: Request | Response) -> int | None:
+    """Content-Length in octets, None where absent; raises `_Fault` for anything but a plain number (§20.14)."""
+    text = message.headers.text("content-length")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise _Fault("Malformed Content-Length", 400, message if isinstance(message, Request) else None)
+    return int(text)
+
+
+def parse_datagram(data: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> Request | Response | Malformed:
+    """The message in one datagram (§18.3); never raises.
+
+    Octets beyond Content-Length are dropped; a body shorter than it makes the message `Malformed`.
+    """
+    end = data.find(_HEAD_END)
+    if end <= 0:
+        data = data.lstrip(b"\r\n")  # §7.5 asks it of streams; a datagram loses nothing by it
+        end = data.find(_HEAD_END)
+    try:
+        if len(data) > limits.message_bytes:
+            raise _Fault("Message Too Large", 513, _salvage_octets(data[: end if end >= 0 else 0], limits))
+        if end < 0:
+            raise _Fault("Header Fields Not Ended by an Empty Line", 400, _salvage_octets(data, limits))
+        message = _parse_head(data[:end], limits)
+        body = data[end + 4 :]
+        length = _content_length(message)
+        if length is not None and length != len(body):
+            if length > len(body):
+                raise _Fault("Body Shorter than Content-Length", 400, message if isinstance(message, Request) else None)
+            body = body[:length]
+        message.body = body
+        return message
+    except _Fault as fault:
+        return fault.malformed
+
+
+def _salvage_octets(head: bytes, limits: MessageLimits) -> Request | None:
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n", limits.header_count)
+    return _salvage(lines[0], [line for line in lines[1:] if len(line) <= limits.header_line_bytes])
+
+
+class StreamParser:
+    """Cuts a stream into messages by Content-Length (§18.3). Feed it octets; take messages until there is none.
+
+    After a `Malformed` with `is_fatal` nothing more comes: close the connection once the answer is written. `pings` counts the
+    double CRLFs that a peer sent between messages to keep its flow alive (RFC 5626 §4.4.1); take them to answer each by CRLF.
+    """
+
+    __slots__ = ("_awaited", "_buffer", "_limits", "_message", "_scanned", "is_dead", "pings")
+
+    def __init__(self, limits: MessageLimits = DEFAULT_LIMITS) -> None:
+        self._buffer = bytearray()
+        self._limits = limits
+        self._scanned = 0
+        self._message: Request | Response | None = None
+        self._awaited = 0
+        self.is_dead = False
+        self.pings = 0
+
+    @property
+    def is_between_messages(self) -> bool:
+        """True where no octet of a message not yet whole has come."""
+        return not self._buffer
+
+    def feed(self, data: bytes) -> None:
+        """Takes what the connection read."""
+        if not self.is_dead:
+            self._buffer += data
+
+    def next_message(self) -> tuple[Request | Response | Malformed, bytes] | None:
+        """The next whole message and its octets, None where more is needed. Linear in what was fed, however it was cut."""
+        if self.is_dead:
+            return None
+        try:
+            if self._message is None and not self._take_head():
+                return None
+            if len(self._buffer) < self._awaited:
+                return None
+        except _Fault as fault:
+            octets = bytes(self._buffer)
+            self._die()
+            fault.malformed.is_fatal = True
+            return fault.malformed, octets
+        message = self._message
+        assert message is not None
+        octets = bytes(memoryview(self._buffer)[: self._awaited])
+        del self._buffer[: self._awaited]
+        message.body = octets[self._scanned :]
+        self._message = None
+        self._scanned = 0
+        return message, octets
+
+    def _take_head(self) -> bool:
+        buffer = self._buffer
+        if self._scanned == 0:
+            self._skip_empty_lines()
+        end = buffer.find(_HEAD_END, max(0, self._scanned - 3))
+        if end < 0:
+            self._scanned = len(buffer)
+            if len(buffer) > self._limits.message_bytes:
+                raise _Fault("Message Too Large", 513, _salvage_octets(bytes(buffer[: self._limits.message_bytes]), self._limits))
+            return False
+        message = _parse_head(bytes(memoryview(buffer)[:end]), self._limits)
+        length = _content_length(message)
+        request = message if isinstance(message, Request) else None
+        if length is None:
+            raise _Fault("Missing Content-Length", 400, request)
+        if end + 4 + length > self._limits.message_bytes:
+            raise _Fault("Message Too Large", 513, request)
+        self._message = message
+        self._scanned = end + 4
+        self._awaited = end + 4 + length
+        return True
+
+    def _skip_empty_lines(self) -> None:
+        """§7.5: CRLFs before a start line are no part of a message; each two of them are a ping."""
+        buffer = self._buffer
+        skip = 0
+        while buffer[skip : skip + 2] == b"\r\n":
+            if buffer[skip : skip + 4] == _HEAD_END:
+                self.pings += 1
+                skip += 4
+            else:
+                skip += 2
+        del buffer[:skip]
+
+    def _die(self) -> None:
+        self.is_dead = True
+        self._buffer = bytearray()
+        self._message = None
