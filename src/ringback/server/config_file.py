@@ -1,0 +1,180 @@
+"""The configuration as a file: reading it, saying in one line what is wrong with it, and writing the commented example."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from msgspec import inspect
+
+from ringback.server.config import IN_MEMORY, Config, ConfigError, default_data_folder, shown
+
+_SHAPE = cast("inspect.StructType", inspect.type_info(Config))
+
+
+def read_config(file: Path | None = None, options: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of `file` (TOML), with `options` (keys as in the file) put over it: the command line's.
+
+    Paths of the file are relative to its folder. Without `data` anywhere the default folder is taken; ":memory:" becomes None.
+    Raises `ConfigError`, one line that names the file, the key and what is allowed.
+    """
+    options = dict(options or {})
+    raw = _load(file) if file is not None else {}
+    folder = file.parent if file is not None else Path()
+    merged: dict[str, Any] = {**raw}
+    for key, value in options.items():
+        if isinstance(value, dict):
+            table = merged.get(key, {})
+            value = {**table, **value} if isinstance(table, dict) else table
+        merged[key] = value
+    merged.setdefault("data", str(default_data_folder()))
+    if merged["data"] == IN_MEMORY:
+        merged["data"] = None
+    try:
+        config = msgspec.convert(merged, Config, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        key, reason = _explain(error, merged)
+        raise ConfigError(reason, *_origin(key, file, options)) from None
+    data = _beside(config.data, folder if "data" in raw and "data" not in options else Path())
+    trace_file = _beside(config.trace.file, Path() if "file" in options.get("trace", {}) else folder)
+    trace = msgspec.structs.replace(config.trace, file=trace_file)
+    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", origin=str(file)) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"not UTF-8 (at line {line}); TOML is written in UTF-8", origin=str(file)) from None
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: a number may have 5,000 digits
+        raise ConfigError(f"no valid TOML: {error}", origin=str(file)) from None
+
+
+def _beside(path: Path | None, folder: Path) -> Path | None:
+    return None if path is None else folder / path.expanduser()
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
+        return Path(value)
+    raise ValueError("no path")
+
+
+def _origin(key: str, file: Path | None, options: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The key and where it stands: `--listen` on the command line, else the file."""
+    top, _, rest = key.partition(".")
+    bare = top.partition("[")[0]
+    if bare in options and (not isinstance(options[bare], dict) or rest in options[bare]):
+        return "--" + {"domains": "domain", "trace": "trace-file"}.get(bare, bare), None
+    if bare == "auth" and file is None:
+        return "--auth", None
+    return key or None, str(file) if file is not None else None
+
+
+def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[str, str]:
+    """The key (`registrar.min_expires`, "" for the whole) and the sentence."""
+    if isinstance(error.__cause__, ConfigError):
+        return error.__cause__.key or "", error.__cause__.reason
+    message, _, path = str(error).partition(" - at `$")
+    key = path.rstrip("`").lstrip(".")
+    if "unknown field" in message:
+        name = message.partition("`")[2].rpartition("`")[0]
+        known = [field.name for field in cast("inspect.StructType", _type_at(key)).fields]
+        near = difflib.get_close_matches(name, known, 1)
+        advice = f"did you mean {near[0]}?" if near else "allowed are " + ", ".join(known)
+        name = name if name.isprintable() else repr(name)
+        return f"{key}.{name}" if key else name, f"no such key; {advice}"
+    return key, f"must be {_allowed(_type_at(key))}, is {shown(_value_at(raw, key))}"
+
+
+def _steps(key: str) -> Iterator[str | int]:
+    """`trace.file` → "trace", "file"; `listen[2]` → "listen", 2; "" → nothing."""
+    for part in key.split(".") if key else ():
+        name, bracket, index = part.partition("[")
+        yield name
+        if bracket:
+            yield int(index.rstrip("]"))
+
+
+def _value_at(raw: Any, key: str) -> Any:
+    for step in _steps(key):
+        raw = raw[step]
+    return raw
+
+
+def _type_at(key: str) -> inspect.Type:
+    kind: inspect.Type = _SHAPE
+    for step in _steps(key):
+        if isinstance(step, int):
+            kind = cast("inspect.ListType", kind).item_type
+        else:
+            kind = next(field.type for field in cast("inspect.StructType", kind).fields if field.name == step)
+        kind = _bare(kind)
+    return kind
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    """The type inside its description and inside `… | None`."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        return next(_bare(one) for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind
+
+
+def _allowed(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return f"a whole number from {kind.ge} to {kind.le}"
+        case inspect.FloatType(gt=None):
+            return f"a number from {kind.ge:g} to {kind.le:g}"
+        case inspect.FloatType():
+            return f"a number above {kind.gt:g}, at most {kind.le:g}"
+        case inspect.LiteralType():
+            return " or ".join(f'"{value}"' for value in sorted(map(str, kind.values), reverse=True))
+        case inspect.ListType():
+            return 'a list of texts, such as ["…"]'
+        case inspect.StructType():
+            return "a table with the keys " + ", ".join(field.name for field in kind.fields)
+        case inspect.CustomType():
+            return "a path, as text"
+        case _:
+            return "text"
+
+
+def example_config() -> str:
+    """A configuration file with every key, its meaning and its default, all commented out."""
+    lines = [
+        "# The configuration of `ringback serve` (TOML). No key has to be there but auth; each is shown with the value it has",
+        "# when left out, or with an example where there is none. Remove the # to change one.",
+        "",
+    ]
+    lines += _keys(_SHAPE)
+    for field in _SHAPE.fields:
+        kind = _bare(field.type)
+        if isinstance(kind, inspect.StructType):
+            lines += [f"[{field.name}]  # {kind.cls.__doc__}", "", *_keys(kind)]
+    return "\n".join(lines)
+
+
+def _keys(shape: inspect.StructType) -> Iterator[str]:
+    for field in shape.fields:
+        if not isinstance(field.type, inspect.Metadata):
+            continue
+        schema = field.type.extra_json_schema or {}
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        value = schema["examples"][0] if "examples" in schema else default
+        yield from textwrap.wrap(schema["description"], 100, initial_indent="# ", subsequent_indent="# ")
+        yield f"# {field.name} = {json.dumps(value, ensure_ascii=False)}"
+        yield ""
