@@ -16,7 +16,7 @@ settings.register_profile("long", settings.get_profile("commit"), max_examples=5
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("ringback")
     group.addoption("--long", action="store_true", help="run the long form of the tests that have one")
-    group.addoption("--seed", type=int, default=DEFAULT_SEED, help=f"seed of every random choice, hypothesis included (default {DEFAULT_SEED})")
+    group.addoption("--seed", type=int, default=DEFAULT_SEED, help=f"seed of every random choice (default {DEFAULT_SEED})")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,13 +29,13 @@ def test_a_proxy_is_not_a_user_agent() -> None:
 
 def test_nothing_outside_transport_testing_and_cli_opens_a_socket() -> None:
     allowed = {"transport", "testing", "cli"}
+    opening = {"create_datagram_endpoint", "create_connection", "create_server", "sendto"}
     guilty = []
     for path in python_files(SOURCE):
         if path.relative_to(SOURCE).parts[0] in allowed:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            opens = isinstance(node, ast.Attribute) and node.attr in {"create_datagram_endpoint", "create_connection", "create_server", "sendto"}
-            if opens:
+            if isinstance(node, ast.Attribute) and node.attr in opening:
                 guilty.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}")
     assert guilty == []
 

@@ -56,7 +56,12 @@ def _bare_strips(tree: ast.Module) -> list[int]:
 
 def _line_splits(tree: ast.Module) -> list[int]:
     """Lines with splitlines(), or a split() that cuts at Unicode white space."""
-    return [c.lineno for _, c in _calls(tree) if _method(c) == "splitlines" or (_method(c) in {"split", "rsplit"} and not c.args and not c.keywords)]
+    lines = []
+    for _, call in _calls(tree):
+        cuts_at_white_space = _method(call) in {"split", "rsplit"} and not call.args and not call.keywords
+        if cuts_at_white_space or _method(call) == "splitlines":
+            lines.append(call.lineno)
+    return lines
 
 
 def _unguarded_numbers(tree: ast.Module) -> list[int]:

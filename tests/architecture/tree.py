@@ -29,7 +29,8 @@ def project_files() -> list[Path]:
 
 def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of everything `path` imports, at any depth; `from a import b` names both a and a.b."""
-    for node in sorted((n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, (ast.Import, ast.ImportFrom))), key=lambda n: n.lineno):
+    imports = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    for node in sorted(imports, key=lambda node: node.lineno):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif node.module is not None:
