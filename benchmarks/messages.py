@@ -1,0 +1,68 @@
+"""The messages of one ordinary call, as real phones write them."""
+
+
+def octets(text: str) -> bytes:
+    """`text` with the line ends of the wire."""
+    return text.replace("\n", "\r\n").encode()
+
+
+SDP = """v=0
+o=user1 53655765 2353687637 IN IP4 192.0.2.10
+s=-
+c=IN IP4 192.0.2.10
+t=0 0
+m=audio 49170 RTP/AVP 0 8 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+"""
+
+
+def invite(number: int = 1, source: str = "192.0.2.10:5060") -> bytes:
+    """An INVITE with an SDP offer, about 850 octets; `number` makes its branch, tag and Call-ID its own."""
+    return octets(
+        f"""INVITE sip:bob@example.test SIP/2.0
+Via: SIP/2.0/UDP {source};branch=z9hG4bK-{number:08x}-1-0
+From: "Alice" <sip:alice@example.test>;tag={number:08x}SIPpTag00
+To: <sip:bob@example.test>
+Call-ID: {number:08x}-3261@192.0.2.10
+CSeq: 1 INVITE
+Contact: <sip:alice@{source}>
+Max-Forwards: 70
+Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE, SUBSCRIBE, INFO
+Supported: replaces, timer
+User-Agent: a phone
+Subject: Performance Test
+Content-Type: application/sdp
+Content-Length: {len(octets(SDP))}
+
+{SDP}"""
+    )
+
+
+def response(request: bytes, status: str, top_via: str = "") -> bytes:
+    """A response to `request` as a called phone would write it; `top_via` goes above the request's own Via."""
+    lines = request.decode().partition("\r\n\r\n")[0].split("\r\n")
+    kept = [line for line in lines if line.startswith(("Via:", "From:", "Call-ID:", "CSeq:", "Record-Route:"))]
+    to = next(line for line in lines if line.startswith("To:"))
+    above = [top_via] if top_via else []
+    head = [f"SIP/2.0 {status}", *above, *kept, f"{to};tag=b", "Contact: <sip:bob@192.0.2.20:5060>", "Content-Length: 0"]
+    return ("\r\n".join(head) + "\r\n\r\n").encode()
+
+
+def register(number: int = 1, source: str = "192.0.2.10:5060") -> bytes:
+    """A REGISTER of one contact for an hour."""
+    return octets(
+        f"""REGISTER sip:example.test SIP/2.0
+Via: SIP/2.0/UDP {source};branch=z9hG4bK-{number:08x}-1-0
+From: <sip:u{number}@example.test>;tag={number:08x}T
+To: <sip:u{number}@example.test>
+Call-ID: {number:08x}-10.3@192.0.2.10
+CSeq: 1 REGISTER
+Contact: <sip:u{number}@{source}>;expires=3600
+Max-Forwards: 70
+User-Agent: a phone
+Content-Length: 0
+
+"""
+    )
