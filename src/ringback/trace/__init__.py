@@ -1,0 +1,1 @@
+"""What was said, by whom and when: ladder diagrams, JSON, pcap."""
