@@ -1,0 +1,170 @@
+"""One connection: a stream cut into messages, and the bounds on it (RFC 3261 §18.3, RFC 5626 §4.4.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, cast
+
+from ringback.address import Flow
+from ringback.message.parser import Malformed, StreamParser
+
+if TYPE_CHECKING:
+    from ringback.transport.tcp import TcpTransport
+
+# What is read and thrown away while a peer that was told goodbye still sends; beyond it the connection is cut.
+_DISCARDED_BYTES = 1 << 20
+
+# The states of a connection, in the order in which they come.
+UNOPENED, OPENING, OPEN, ENDING, CLOSED = range(5)
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A connection, accepted or opened by us; it may be sent to before it is open. `owner` is told what becomes of it."""
+
+    def __init__(self, owner: TcpTransport, flow: Flow, *, is_accepted: bool) -> None:
+        self.flow = flow
+        self.is_accepted = is_accepted
+        self.state = OPENING if is_accepted else UNOPENED
+        self._owner = owner
+        self._parser = StreamParser(owner.user.message_limits)
+        self._transport: asyncio.Transport | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._discarded = 0
+        # Times are those of the owner's last sweep: no clock is read per message.
+        self._since = owner.now  # of the state
+        self._active_at = owner.now
+        self._message_since: float | None = None
+        self._has_spoken = False
+        self._reason: str | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Writes what waited for the connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=self._owner.limits.write_bytes)
+        if self.state == CLOSED:
+            self._transport.abort()
+            return
+        self._enter(OPEN)
+        waiting, self._waiting = self._waiting, []
+        for data in waiting:
+            self.send(data)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """One buffer serves every connection: what is read into it is taken out before anything else is read."""
+        return self._owner.buffer
+
+    def buffer_updated(self, count: int) -> None:
+        """Cuts what came into messages and passes them on."""
+        owner = self._owner
+        self._active_at = owner.now
+        if self.state != OPEN:
+            self._discarded += count
+            if self._discarded > _DISCARDED_BYTES:
+                self.abort()
+            return
+        parser = self._parser
+        parser.feed(bytes(owner.buffer[:count]))
+        user = owner.user
+        message = None
+        try:
+            while self.state == OPEN and (found := parser.next_message()) is not None:
+                message = found[0]
+                self._has_spoken = self._has_spoken or message.__class__ is not Malformed
+                user.received(message, found[1], self.flow)
+        finally:
+            user.batch_ended()
+        if parser.is_between_messages:
+            self._message_since = None
+        elif message is not None or self._message_since is None:
+            self._message_since = owner.now
+        if parser.pings:
+            user.counts.keepalives += parser.pings
+            if self.state == OPEN:
+                self.send(b"\r\n" * parser.pings)
+            parser.pings = 0
+        if isinstance(message, Malformed) and message.is_fatal:
+            self.end()
+
+    def eof_received(self) -> bool:
+        """The peer sends no more: what was written still goes out, then the connection is closed."""
+        self._enter(CLOSED)
+        return False
+
+    def pause_writing(self) -> None:
+        """More waits to be written than may: the peer does not read."""
+        self._owner.user.counts.overdue += 1
+        self.abort("Peer does not read")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The end. An orderly one is no failure: what was sent, was sent."""
+        if error is not None and self.state == OPEN:
+            self._reason = getattr(error, "strerror", None) or os.strerror(getattr(error, "errno", None) or 5)
+        self.lost()
+
+    # What the owner calls.
+
+    def send(self, data: bytes) -> None:
+        """Writes, or keeps until the connection is open."""
+        self._active_at = self._owner.now
+        if self._transport is not None:
+            self._transport.write(data)
+            return
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self.state == UNOPENED:
+            self._enter(OPENING)
+            self._owner.dial(self)
+        elif self._waiting_bytes > self._owner.limits.write_bytes:
+            self._owner.user.counts.overdue += 1
+            self.abort("Peer does not answer")
+
+    def end(self) -> None:
+        """Lets what was written go out, then closes. Reading goes on meanwhile: closing with octets unread would reset the connection,
+        and the peer might never see the last answer."""
+        transport = self._transport
+        if self.state == OPEN and transport is not None:
+            self._enter(ENDING)
+            if transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+
+    def abort(self, reason: str | None = None) -> None:
+        """Closes at once; `reason`, if given, is told to whoever sent over this flow."""
+        self._reason = reason
+        was_opening = self._transport is None
+        self._enter(CLOSED)
+        if self._transport is not None:
+            self._transport.abort()
+        elif was_opening:
+            self.lost()
+
+    def lost(self) -> None:
+        """Gone: the owner forgets it and tells the failure, if there was one."""
+        self._enter(CLOSED)
+        self._waiting.clear()
+        self._owner.lost(self, self._reason)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether it has taken longer than it may for what it is doing."""
+        limits = self._owner.limits
+        if self.state == OPEN:
+            if self.is_accepted and not self._has_spoken and now - self._since >= limits.first_request:
+                return True
+            if self._message_since is not None and now - self._message_since >= limits.message:
+                return True
+            return now - self._active_at >= limits.idle
+        if self.state == UNOPENED:
+            return now - self._active_at >= limits.idle
+        return self.state != OPENING and now - self._since >= limits.linger
+
+    def _enter(self, state: int) -> None:
+        if state > self.state:
+            self.state = state
+            self._since = self._owner.now
+            if state >= ENDING:
+                self._owner.unlist(self)

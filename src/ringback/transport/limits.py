@@ -1,0 +1,30 @@
+"""How long a connection may take, how much it may hold and how many there may be."""
+
+from typing import NamedTuple
+
+
+class StreamLimits(NamedTuple):
+    """Bounds on connections; times in seconds. A connection beyond one of them is closed, the others never notice.
+
+    `first_request`: from accepting a connection to its first whole message; 32 s is 64*T1, where a peer's own transaction has given up
+    (Asterisk closes unauthenticated connections by that timer too). `message`: from a message's first octet to its last; Kamailio's
+    tcp_msg_read_timeout, 20 s. `idle`: after the last octet either way; §18 asks for more than the longest transaction (timer C: over
+    3 minutes), and a registered phone is reached over the connection it opened, so Kamailio's 3,605 s: a registration's usual hour and
+    a little. `connect`: Kamailio waits 10 s, OpenSIPS 0.1 s. `linger`: for a peer to read the last answer before its connection goes.
+    `per_address`: connections accepted from one IPv4 address or IPv6 /64 (Kamailio's tcp_accept_iplimit is 1,024).
+    `write_bytes`: what may wait for a peer that reads too slowly. `reserved_descriptors`: never used for accepting, so that log,
+    store and resolver still open their files. `sweep`: how often the times are looked at.
+    """
+
+    first_request: float = 32.0
+    message: float = 20.0
+    idle: float = 3_605.0
+    connect: float = 5.0
+    linger: float = 2.0
+    per_address: int = 256
+    write_bytes: int = 262_144
+    reserved_descriptors: int = 16
+    sweep: float = 1.0
+
+
+DEFAULT_STREAM_LIMITS = StreamLimits()

@@ -1,0 +1,219 @@
+"""TCP (RFC 3261 §18): connections in both directions, found by the address at their far end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ringback.address import Endpoint, Flow, Target
+from ringback.transport.connection import Connection
+from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
+from ringback.transport.limits import StreamLimits
+from ringback.transport.listener import Listener, address_key
+from ringback.transport.user import TransportUser
+
+_READ_BYTES = 65_536
+
+# Connections the kernel completes before we accept them. It caps this at net.core.somaxconn, whose default is the same number.
+_BACKLOG = 4_096
+
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+
+class TcpTransport:
+    """Every TCP endpoint of ours and every connection, accepted or opened."""
+
+    transport = "TCP"
+
+    def __init__(self, user: TransportUser, limits: StreamLimits) -> None:
+        self.user = user
+        self.limits = limits
+        self.now = 0.0
+        self.buffer = memoryview(bytearray(_READ_BYTES))
+        self._listeners: dict[Endpoint, Listener] = {}
+        self._numbers = itertools.count(1)
+        self._connections: dict[int, Connection] = {}  # all of them, until they are lost
+        self._by_number: dict[int, Connection] = {}  # those that can be sent to
+        self._by_remote: dict[tuple[str, int], Connection] = {}
+        self._per_address: Counter[str | bytes] = Counter()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event | None = None
+
+    async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
+        """Listens on a numeric address (`OSError` if it cannot be had)."""
+        sock = bound_socket(socket.SOCK_STREAM, self.transport, host, port, shared=os.name == "posix")
+        try:
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            sock.close()
+            raise address_error(self.transport, host, port, error) from None
+        endpoint = Endpoint(self.transport, sock.getsockname()[0], sock.getsockname()[1], advertised)
+        self._listeners[endpoint] = Listener(sock, endpoint, self.limits, self._per_address.__getitem__, self._accept, self._refused)
+        return endpoint
+
+    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
+        """The flow of the connection to the target that exists; else of one that opens when it is first sent to."""
+        connection = self._by_remote.get((target.host, target.port))
+        if connection is not None:
+            return connection.flow
+        endpoint = reaching(self._listeners, target, prefer)
+        remote = socket_address(target.host, target.port)
+        if endpoint is None or remote is None or is_multicast(target.host):
+            return None
+        connection = self._by_remote.get(remote[:2])
+        if connection is None:
+            connection = self._new(endpoint, remote, is_accepted=False)
+        return connection.flow
+
+    def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]:
+        """What sends over the flows of one endpoint."""
+        return self.send
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Writes on the flow's connection; `failed` is told, later, where that is no longer there."""
+        connection = self._by_number.get(flow.connection)
+        if connection is not None:
+            connection.send(data)
+        else:
+            asyncio.get_running_loop().call_soon(self._fail, flow, "Connection closed")
+
+    def _fail(self, flow: Flow, reason: str) -> None:
+        self.user.failed(flow, reason)
+        self.user.batch_ended()
+
+    # The index of connections.
+
+    def _new(self, endpoint: Endpoint, remote: SocketAddress, *, is_accepted: bool) -> Connection:
+        if self._sweeper is None:
+            loop = asyncio.get_running_loop()
+            self.now = loop.time()
+            self._sweeper = loop.call_later(self.limits.sweep, self._sweep)
+        flow = Flow(endpoint, remote, next(self._numbers))
+        connection = Connection(self, flow, is_accepted=is_accepted)
+        self._connections[flow.connection] = connection
+        self._by_number[flow.connection] = connection
+        self._by_remote[flow.remote[:2]] = connection
+        if is_accepted:
+            self._per_address[address_key(flow.host)] += 1
+        self.user.counts.connections = len(self._connections)
+        return connection
+
+    def unlist(self, connection: Connection) -> None:
+        """No more is sent over this connection: whoever asks for a flow to its peer gets another one."""
+        flow = connection.flow
+        self._by_number.pop(flow.connection, None)
+        if self._by_remote.get(flow.remote[:2]) is connection:
+            del self._by_remote[flow.remote[:2]]
+
+    def lost(self, connection: Connection, reason: str | None) -> None:
+        """A connection is gone; `reason` says why sending over it failed, None where it did not."""
+        flow = connection.flow
+        if self._connections.pop(flow.connection, None) is None:
+            return
+        self.unlist(connection)
+        task = self._tasks.get(flow.connection)
+        if task is not None:
+            task.cancel()
+        if connection.is_accepted:
+            key = address_key(flow.host)
+            self._per_address[key] -= 1
+            if not self._per_address[key]:
+                del self._per_address[key]
+        if reason is not None and self._emptied is None:
+            asyncio.get_running_loop().call_soon(self._fail, flow, reason)
+        self.user.counts.connections = len(self._connections)
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.now = now = loop.time()
+        for connection in list(self._connections.values()):
+            if connection.is_overdue(now):
+                self.user.counts.overdue += 1
+                connection.abort()
+        self._sweeper = loop.call_later(self.limits.sweep, self._sweep) if self._connections else None
+
+    # Opening and accepting.
+
+    def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+        number = connection.flow.connection
+        task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(lambda _: self._tasks.pop(number, None))
+
+    def _refused(self) -> None:
+        self.user.counts.refused += 1
+
+    def _accept(self, sock: socket.socket, remote: SocketAddress, endpoint: Endpoint) -> None:
+        connection = self._new(endpoint, remote, is_accepted=True)
+        self._start(connection, self._take(connection, sock))
+
+    async def _take(self, connection: Connection, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+        except OSError:
+            sock.close()
+            connection.abort()
+
+    def dial(self, connection: Connection) -> None:
+        """Opens the connection; it hears how that went."""
+        self._start(connection, self._connect(connection))
+
+    async def _connect(self, connection: Connection) -> None:
+        flow = connection.flow
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                sock = self._socket_from(flow)
+                try:
+                    await loop.sock_connect(sock, flow.remote)
+                except BaseException:
+                    sock.close()
+                    raise
+                await loop.create_connection(lambda: connection, sock=sock)
+        except OSError as error:  # TimeoutError is one
+            connection.abort(os.strerror(error.errno or errno.ETIMEDOUT))
+
+    @staticmethod
+    def _socket_from(flow: Flow) -> socket.socket:
+        """A socket that will connect from the endpoint's address: a response on a new connection finds us there (§18.1.1)."""
+        sock = socket.socket(socket.AF_INET6 if ":" in flow.host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            if not is_wildcard(flow.endpoint.host):
+                try:
+                    sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+                except OSError:
+                    pass
+                sock.bind((flow.endpoint.host, 0))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def close(self) -> None:
+        """Closes listeners and connections; returns when none is left."""
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+        self._emptied = asyncio.Event()
+        for connection in list(self._connections.values()):
+            connection.abort()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._connections:
+            await self._emptied.wait()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        # The event loop closes a connection's descriptor in the turn after its protocol has heard of the end.
+        await asyncio.sleep(0)

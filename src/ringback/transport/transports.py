@@ -1,0 +1,108 @@
+"""Every transport behind one door: open endpoints, find flows, send (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ringback.address import Endpoint, Flow, Target
+from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
+from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
+from ringback.transport.tcp import TcpTransport
+from ringback.transport.udp import UdpTransport
+from ringback.transport.user import Counts, Failed, Received, TransportUser
+
+
+class Transport(Protocol):
+    """What each kind of transport does."""
+
+    async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint: ...
+    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None: ...
+    def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]: ...
+    async def close(self) -> None: ...
+
+
+Kinds = Mapping[str, Callable[[TransportUser, StreamLimits], Transport]]
+
+# A new transport is one line here.
+KINDS: Kinds = {
+    "UDP": lambda user, _: UdpTransport(user),
+    "TCP": TcpTransport,
+}
+
+
+class Transports:
+    """The transports of one element, and the endpoints it listens on.
+
+    `received(message, octets, flow)` is called for each message that arrives, `failed(flow, reason)` where sending over a flow failed,
+    `batch_ended()` after each run of such calls. None of them is called from within `send`, and none may raise.
+    """
+
+    def __init__(
+        self,
+        received: Received,
+        failed: Failed,
+        *,
+        batch_ended: Callable[[], None],
+        message_limits: MessageLimits = DEFAULT_LIMITS,
+        stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
+        kinds: Kinds = KINDS,
+    ) -> None:
+        self.endpoints: list[Endpoint] = []
+        self._user = TransportUser(received, failed, batch_ended, message_limits)
+        self._stream_limits = stream_limits
+        self._kinds = kinds
+        self._transports: dict[str, Transport] = {}
+        self._senders: dict[Endpoint, Callable[[bytes, Flow], None]] = {}
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far."""
+        return self._user.counts
+
+    async def open(self, transport: str, host: str, port: int, advertised: str | None = None) -> Endpoint:
+        """Listens: `transport` as in Via, `host` numeric, port 0 for any free one. `OSError` says which address could not be had.
+
+        `advertised` is the host that Via and Record-Route name instead. A UDP endpoint on a multicast address hears that group.
+        """
+        kind = self._transports.get(transport)
+        if kind is None:
+            maker = self._kinds.get(transport)
+            if maker is None:
+                raise OSError(errno.EPROTONOSUPPORT, f"No such transport: {transport}")
+            kind = self._transports[transport] = maker(self._user, self._stream_limits)
+        endpoint = await kind.open(host, port, advertised)
+        self._senders[endpoint] = kind.sender(endpoint)
+        self.endpoints.append(endpoint)
+        return endpoint
+
+    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
+        """A flow to the target: from `prefer` where that is possible; over the connection that is open to it already (§18.1.1).
+
+        A new connection opens when something is first sent over its flow. None where no endpoint of ours can reach the target or its host
+        is not a numeric address.
+        """
+        kind = self._transports.get(target.transport)
+        return None if kind is None else kind.flow_to(target, prefer)
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Sends without waiting. What goes wrong on the network arrives later, by `failed`."""
+        sender = self._senders.get(flow.endpoint)
+        if sender is None:
+            asyncio.get_running_loop().call_soon(self._endpoint_closed, flow)
+        else:
+            sender(data, flow)
+
+    def _endpoint_closed(self, flow: Flow) -> None:
+        self._user.failed(flow, "Endpoint closed")
+        self._user.batch_ended()
+
+    async def close(self) -> None:
+        """Closes endpoints and connections; nothing is called back afterwards but what is under way already."""
+        transports, self._transports = list(self._transports.values()), {}
+        self.endpoints.clear()
+        self._senders.clear()
+        for transport in transports:
+            await transport.close()

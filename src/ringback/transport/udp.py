@@ -1,0 +1,278 @@
+"""UDP (RFC 3261 §18, RFC 3581): sockets drained in batches, written directly, and told of ICMP errors."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+
+from ringback.address import Endpoint, Flow, Target
+from ringback.message.parser import parse_datagram
+from ringback.transport.endpoint import SocketAddress, bound_socket, is_multicast, is_wildcard, reaching, socket_address
+from ringback.transport.icmp import ask_for_errors, read_error
+from ringback.transport.user import TransportUser
+
+# How many datagrams one wake-up takes: enough that the loop's own cost vanishes, few enough that timers and streams get their turn.
+_AT_ONCE = 64
+
+# The receive buffer asked for. Unbound's guide for busy servers asks the same 4 MiB: it holds the traffic of a short pause
+# (some 2,000 messages, as the kernel counts them). The operating system may grant less.
+_BUFFER_BYTES = 4 << 20
+
+# Datagrams that wait while the operating system takes no more; beyond it they are lost, as datagrams are.
+_QUEUE_LENGTH = 1_024
+
+# Remote addresses whose Flow is kept. A flow is only a value: when the table is full it is begun anew.
+_FLOWS_KEPT = 16_384
+
+_SO_RCVBUFFORCE = 33
+_IP_MTU_DISCOVER = 10
+_IP_PMTUDISC_DONT = 0
+
+# What send may answer when the machine is short of buffers: a lost datagram, which a retransmission makes good.
+_SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
+
+
+def _enlarge(sock: socket.socket) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+
+
+class UdpSocket:
+    """One bound socket: reads into `user`, writes datagrams. `endpoint` is whom its flows belong to."""
+
+    __slots__ = ("_failures", "_loop", "_queue", "_sendto", "_sock", "_user", "endpoint", "flows", "ttls")
+
+    def __init__(self, sock: socket.socket, endpoint: Endpoint, user: TransportUser) -> None:
+        self.endpoint = endpoint
+        self._sock = sock
+        self._sendto = sock.sendto
+        self._user = user
+        self.flows: dict[SocketAddress, Flow] = {}
+        self.ttls: dict[SocketAddress, int] = {}
+        self._queue: deque[tuple[bytes, Flow]] = deque()
+        self._failures: list[tuple[Flow, str]] = []
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def flow(self, remote: SocketAddress) -> Flow:
+        """The flow between this socket and a peer."""
+        flow = self.flows.get(remote)
+        if flow is None:
+            if len(self.flows) >= _FLOWS_KEPT:
+                self.flows.clear()
+            flow = self.flows[remote] = Flow(self.endpoint, remote)
+        return flow
+
+    def _readable(self) -> None:
+        user = self._user
+        limits = user.message_limits
+        received = user.received
+        recvfrom = self._sock.recvfrom
+        known = self.flows.get
+        parse = parse_datagram
+        count = 0
+        try:
+            while count < _AT_ONCE:
+                try:
+                    data, remote = recvfrom(65_535)
+                except BlockingIOError:
+                    if not count:
+                        self._take_icmp_errors()
+                    break
+                except OSError:
+                    count += 1
+                    self._take_icmp_errors()
+                    continue
+                count += 1
+                if len(data) < 5 or (data[0] < 33 and not data.strip(b"\r\n\0 ")):
+                    user.counts.keepalives += 1
+                    continue
+                received(parse(data, limits), data, known(remote) or self.flow(remote))
+        finally:
+            if self._failures:
+                self._report()
+            else:
+                user.batch_ended()
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Sends one datagram now, or as soon as the operating system takes it; failures are reported, never raised."""
+        if self._queue:
+            self._enqueue(data, flow)
+            return
+        try:
+            if self.ttls:
+                self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, self.ttls.get(flow.remote, 1))
+            self._sendto(data, flow.remote)
+        except OSError as error:
+            self._not_sent(data, flow, error)
+
+    def _not_sent(self, data: bytes, flow: Flow, error: OSError) -> None:
+        # An earlier datagram's ICMP error makes the next call on the socket fail, whomever that one is for: take what is queued, try again.
+        for _ in range(8):
+            if isinstance(error, BlockingIOError):
+                self._enqueue(data, flow)
+                return
+            if error.errno in _SHORTAGES:
+                self._user.counts.dropped += 1
+                return
+            if not self._take_icmp_errors():
+                break
+            try:
+                self._sendto(data, flow.remote)
+                return
+            except OSError as again:
+                error = again
+        self._fail(flow, error.strerror or os.strerror(errno.EIO))
+
+    def _enqueue(self, data: bytes, flow: Flow) -> None:
+        if len(self._queue) >= _QUEUE_LENGTH:
+            self._user.counts.dropped += 1
+            return
+        if not self._queue:
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+        self._queue.append((data, flow))
+
+    def _writable(self) -> None:
+        waiting = self._queue
+        self._queue = deque()
+        self._loop.remove_writer(self._sock.fileno())
+        for data, flow in waiting:
+            self.send(data, flow)
+
+    def _take_icmp_errors(self) -> bool:
+        """Empties the error queue into failures; False where there was nothing in it."""
+        for taken in range(_AT_ONCE):
+            error = read_error(self._sock)
+            if error is None:
+                return taken > 0
+            if error.reason is not None:
+                self._fail(self.flow(error.remote), error.reason)
+        return True
+
+    def _fail(self, flow: Flow, reason: str) -> None:
+        # Not at once: whoever sends is in the midst of something.
+        if not self._failures:
+            self._loop.call_soon(self._report)
+        self._failures.append((flow, reason))
+
+    def _report(self) -> None:
+        failures, self._failures = self._failures, []
+        if not failures:
+            return
+        for flow, reason in dict.fromkeys(failures):
+            self._user.failed(flow, reason)
+        self._user.batch_ended()
+
+    def set_ttl(self, remote: SocketAddress, ttl: int) -> None:
+        """Datagrams to this group go out with this TTL; others keep 1 (§18.2.2)."""
+        if ttl == 1:
+            self.ttls.pop(remote, None)
+        else:
+            self.ttls[remote] = ttl
+
+    def join(self, group: str, interface: str) -> None:
+        """Receives what is sent to a group, on the interface that has this address; any interface where it is a wildcard."""
+        if self._sock.family == socket.AF_INET6:
+            membership = socket.inet_pton(socket.AF_INET6, group.partition("%")[0]) + struct.pack("@I", 0)
+            self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+        else:
+            membership = socket.inet_aton(group) + socket.inet_aton(interface)
+            self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+
+    def close(self) -> None:
+        """Stops reading and writing; what waited to be written is lost."""
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._queue.clear()
+        self._sock.close()
+
+
+class UdpTransport:
+    """Every UDP endpoint of ours."""
+
+    def __init__(self, user: TransportUser) -> None:
+        self._user = user
+        self._sockets: dict[Endpoint, UdpSocket] = {}
+        self._groups: dict[tuple[str, int], UdpSocket] = {}
+
+    async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
+        """Listens on a numeric address; on a multicast address, to what is sent to that group (`OSError` if it cannot be had)."""
+        is_group = is_multicast(host)
+        sock = self._bind(host, port, is_group)
+        endpoint = Endpoint("UDP", sock.getsockname()[0], sock.getsockname()[1], advertised)
+        self._sockets[endpoint] = opened = UdpSocket(sock, endpoint, self._user)
+        if is_group:
+            self._join(opened, endpoint.host)
+        return endpoint
+
+    @staticmethod
+    def _bind(host: str, port: int, is_group: bool) -> socket.socket:
+        sock = bound_socket(socket.SOCK_DGRAM, "UDP", host, port, shared=is_group)
+        _enlarge(sock)
+        ask_for_errors(sock)
+        if sock.family == socket.AF_INET and hasattr(socket, "IP_MULTICAST_IF"):
+            if not is_group and not is_wildcard(host):
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
+            try:
+                # Routers may fragment what exceeds the path's MTU: a response cannot change to TCP. Kamailio's pmtu_discovery=0.
+                sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+            except OSError:
+                pass
+        return sock
+
+    def _join(self, ear: UdpSocket, group: str) -> None:
+        interfaces = {
+            endpoint.host
+            for endpoint in self._sockets
+            if (":" in endpoint.host) == (":" in group) and not is_multicast(endpoint.host) and not is_wildcard(endpoint.host)
+        }
+        for interface in interfaces or {"0.0.0.0"}:
+            ear.join(group, interface)
+
+    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
+        """The flow from an endpoint of ours to the target; None where no endpoint reaches it or its host is not numeric."""
+        endpoint = reaching(self._sockets, target, prefer)
+        if endpoint is None:
+            return None
+        opened = self._sockets[endpoint]
+        known = opened.flows.get((target.host, target.port))
+        if known is not None and target.ttl is None and not opened.ttls:
+            return known
+        remote = socket_address(target.host, target.port)
+        if remote is None:
+            return None
+        if is_multicast(target.host):
+            if not self._listen_to_group(remote[0], remote[1], opened):
+                return None
+            opened.set_ttl(remote, 1 if target.ttl is None else target.ttl)
+        return opened.flow(remote)
+
+    def _listen_to_group(self, group: str, port: int, opened: UdpSocket) -> bool:
+        """§18.1.1: who sends to a group must hear what the group is sent, for the responses go there too."""
+        if (group, port) in self._groups or any((endpoint.host, endpoint.port) == (group, port) for endpoint in self._sockets):
+            return True
+        try:
+            ear = UdpSocket(self._bind(group, port, is_group=True), opened.endpoint, self._user)
+            self._groups[group, port] = ear
+            self._join(ear, group)
+        except OSError:
+            return False
+        return True
+
+    def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]:
+        """What sends over the flows of one endpoint."""
+        return self._sockets[endpoint].send
+
+    async def close(self) -> None:
+        """Closes every socket."""
+        for opened in (*self._sockets.values(), *self._groups.values()):
+            opened.close()
+        self._sockets.clear()
+        self._groups.clear()

@@ -1,0 +1,45 @@
+"""What a transport tells whoever uses it (RFC 3261 §18: the transport user), and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ringback.address import Flow
+from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
+from ringback.message.message import Request, Response
+from ringback.message.parser import Malformed
+
+Received = Callable[[Request | Response | Malformed, bytes, Flow], None]
+Failed = Callable[[Flow, str], None]
+
+
+class Counts:
+    """Plain integers that only grow, except `connections`, which is how many are open now."""
+
+    __slots__ = ("connections", "dropped", "keepalives", "overdue", "refused")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.dropped = 0  # datagrams the operating system would not take
+        self.keepalives = 0  # datagrams that only keep a NAT open, and pings on streams
+        self.overdue = 0  # connections closed because a limit of time or space was reached
+        self.refused = 0  # connections closed as soon as accepted, one limit or another being reached
+
+
+class TransportUser:
+    """The three callbacks of a transport's user.
+
+    `received` is called for each message with its octets, `failed` where sending over a flow failed (§18.4), and `batch_ended` once
+    after each run of these calls: the moment to write what they gave rise to. None of them may raise.
+    """
+
+    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received")
+
+    def __init__(
+        self, received: Received, failed: Failed, batch_ended: Callable[[], None], message_limits: MessageLimits = DEFAULT_LIMITS
+    ) -> None:
+        self.received = received
+        self.failed = failed
+        self.batch_ended = batch_ended
+        self.message_limits = message_limits
+        self.counts = Counts()

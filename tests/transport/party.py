@@ -1,0 +1,117 @@
+"""A set of transports that remembers what it was told, for tests on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from ringback.address import Endpoint, Flow
+from ringback.message.message import Request, Response
+from ringback.message.parser import Malformed
+from ringback.transport import StreamLimits, Transports
+
+# Real seconds after which a test that waits for real sockets gives up.
+PATIENCE = 10.0
+
+
+def options(branch: str = "1", body: bytes = b"", *, length: bool = True, **fields: str) -> bytes:
+    """An OPTIONS request."""
+    lines = [
+        "OPTIONS sip:127.0.0.1 SIP/2.0",
+        f"Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK{branch}",
+        "From: <sip:a@127.0.0.1>;tag=1",
+        "To: <sip:b@127.0.0.1>",
+        f"Call-ID: {branch}@127.0.0.1",
+        "CSeq: 1 OPTIONS",
+        "Max-Forwards: 70",
+        *(f"{name}: {value}" for name, value in fields.items()),
+        *([f"Content-Length: {len(body)}"] if length else []),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Party:
+    """Transports and what they reported. `answer`, if given, is called with each message, within `received`."""
+
+    def __init__(self, limits: StreamLimits | None = None) -> None:
+        self.messages: list[Request | Response | Malformed] = []
+        self.octets: list[bytes] = []
+        self.flows: list[Flow] = []
+        self.failures: list[tuple[Flow, str]] = []
+        self.batches: list[int] = []  # how many messages had come when each batch ended
+        self.answer: Callable[[Request | Response | Malformed, Flow], None] | None = None
+        self._changed = asyncio.Event()
+        self.transports = Transports(
+            self._received, self._failed, batch_ended=self._batch_ended, stream_limits=limits or StreamLimits(sweep=0.02)
+        )
+
+    def _received(self, message: Request | Response | Malformed, octets: bytes, flow: Flow) -> None:
+        self.messages.append(message)
+        self.octets.append(octets)
+        self.flows.append(flow)
+        if self.answer is not None:
+            self.answer(message, flow)
+        self._changed.set()
+
+    def _failed(self, flow: Flow, reason: str) -> None:
+        self.failures.append((flow, reason))
+        self._changed.set()
+
+    def _batch_ended(self) -> None:
+        self.batches.append(len(self.messages))
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits until something was reported that makes the condition true."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def messages_to_be(self, count: int) -> None:
+        """Waits for so many messages."""
+        await self.until(lambda: len(self.messages) >= count)
+
+    async def failures_to_be(self, count: int) -> None:
+        """Waits for so many failures."""
+        await self.until(lambda: len(self.failures) >= count)
+
+
+@contextlib.asynccontextmanager
+async def party(*listen: str, limits: StreamLimits | None = None) -> AsyncIterator[tuple[Party, list[Endpoint]]]:
+    """A party that listens ("UDP", "TCP", "UDP ::1" …, any free port), closed at the end."""
+    opened = Party(limits)
+    try:
+        endpoints = []
+        for text in listen:
+            transport, _, host = text.partition(" ")
+            endpoints.append(await opened.transports.open(transport, host or "127.0.0.1", 0))
+        yield opened, endpoints
+    finally:
+        await opened.transports.close()
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def plain_udp(host: str = "127.0.0.1") -> socket.socket:
+    """A peer's UDP socket, non-blocking."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind((host, 0))
+    return sock
+
+
+async def read_datagram(sock: socket.socket) -> bytes:
+    """The next datagram a peer's socket gets."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.get_running_loop().sock_recv(sock, 65_535)
