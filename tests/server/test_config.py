@@ -8,6 +8,7 @@ import pytest
 from ringback.message.limits import MessageLimits
 from ringback.server.config import Config, ConfigError, LimitsConfig, default_data_folder, listening_point
 from ringback.server.config_file import example_config, read_config
+from ringback.transport.limits import StreamLimits
 
 
 def read(tmp_path: Path, text: str, **options: object) -> Config:
@@ -48,11 +49,11 @@ def test_no_server_is_open_unless_asked_for_by_name() -> None:
 def test_a_whole_file() -> None:
     config = Config(
         auth="none",
-        domains=["Example.TEST.", "example.test", "[::1]", "192.0.2.1"],
+        domains=["Example.TEST.", "example.test", "[0::1]", "192.0.2.1"],
         listen=["udp://127.0.0.1", "tcp://[::1]:5070", "udp://localhost:0"],
         advertise="SIP.example.test",
     )
-    assert config.domains == ["example.test", "[::1]", "192.0.2.1"]
+    assert config.domains == ["example.test", "::1", "192.0.2.1"]
     points = config.endpoints()
     assert [(point.transport, point.host, point.port) for point in points] == [
         ("UDP", "127.0.0.1", 5060),
@@ -65,6 +66,13 @@ def test_a_whole_file() -> None:
 def test_every_limit_of_a_message_has_its_key() -> None:
     assert set(MessageLimits._fields) < {*LimitsConfig.__struct_fields__}
     assert LimitsConfig(via_count=3).message.via_count == 3
+
+
+def test_the_limits_of_connections() -> None:
+    assert LimitsConfig().stream == StreamLimits()
+    stream = LimitsConfig(tcp_connections_per_source=1, tcp_first_request_seconds=2, tcp_message_seconds=3, tcp_idle_seconds=4).stream
+    assert (stream.per_address, stream.first_request, stream.message, stream.idle) == (1, 2, 3, 4)
+    assert LimitsConfig(tcp_write_buffer_bytes=70_000).stream.write_bytes == 70_000
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 
 from ringback.address import DEFAULT_PORTS, Endpoint
 from ringback.message.limits import MessageLimits
+from ringback.transport.limits import StreamLimits
 
 IN_MEMORY = ":memory:"
 """The value of `data` (and of `--data`) that keeps nothing, in SQLite's own word for it."""
@@ -85,6 +86,7 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 _MESSAGE = MessageLimits()
+_STREAM = StreamLimits()
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,17 +102,31 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     half_open_per_source: Annotated[
         Count, Meta(description="INVITEs without a final answer from one address that is not authenticated; 503 above.")
     ] = 20
-    tcp_connections_per_source: Annotated[Count, Meta(description="Connections from one address.")] = 256
-    tcp_first_request_seconds: Annotated[Seconds, Meta(description="A connection on which no whole message came is closed.")] = 32.0
-    tcp_message_seconds: Annotated[Seconds, Meta(description="A message begun and not ended closes its connection.")] = 20.0
+    tcp_connections_per_source: Annotated[Count, Meta(description="Connections from one IPv4 address or IPv6 /64.")] = _STREAM.per_address
+    tcp_first_request_seconds: Annotated[Seconds, Meta(description="A new connection without a whole message is closed.")] = (
+        _STREAM.first_request
+    )
+    tcp_message_seconds: Annotated[Seconds, Meta(description="A message begun and not ended closes its connection.")] = _STREAM.message
+    tcp_idle_seconds: Annotated[Seconds, Meta(description="A connection on which nothing passes is closed.")] = _STREAM.idle
     tcp_write_buffer_bytes: Annotated[
         int, Meta(ge=65_536, le=1_073_741_824, description="What may wait for a peer that does not read; then it is closed.")
-    ] = 262_144
+    ] = _STREAM.write_bytes
 
     @property
     def message(self) -> MessageLimits:
         """The bounds the parsers take."""
         return MessageLimits(**{name: getattr(self, name) for name in MessageLimits._fields})
+
+    @property
+    def stream(self) -> StreamLimits:
+        """The bounds connections have."""
+        return StreamLimits(
+            first_request=self.tcp_first_request_seconds,
+            message=self.tcp_message_seconds,
+            idle=self.tcp_idle_seconds,
+            per_address=self.tcp_connections_per_source,
+            write_bytes=self.tcp_write_buffer_bytes,
+        )
 
 
 class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -252,7 +268,7 @@ def _numeric(host: str) -> str:
 
 
 def _domains(names: list[str], key: str) -> list[str]:
-    """Domain names as they are compared: lower case, no final dot, each once."""
+    """Domain names as they are compared: lower case, no final dot, IPv6 without brackets, each once."""
     result: dict[str, None] = {}
     for index, name in enumerate(names):
         domain = name.lower().removesuffix(".") if name.isascii() else name
@@ -261,7 +277,8 @@ def _domains(names: list[str], key: str) -> list[str]:
             raise ConfigError(
                 f"{shown(name)} is no domain; allowed is a host name or address such as example.org, [::1] or 192.0.2.1", where
             )
-        result[domain] = None
+        # Brackets belong to the writing of a URI, not to its host.
+        result[str(ipaddress.ip_address(domain[1:-1])) if domain.startswith("[") else domain] = None
     return list(result)
 
 
