@@ -1,0 +1,1 @@
+"""The roles between the parties: registrar, location service, proxy."""

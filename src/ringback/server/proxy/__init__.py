@@ -1,0 +1,5 @@
+"""The proxy (RFC 3261 §16) and the values that say where a request shall go."""
+
+from ringback.server.proxy.routing import Forward, Redirect, Reject
+
+__all__ = ["Forward", "Redirect", "Reject"]

@@ -1,0 +1,73 @@
+"""Which URIs are ours: the domains served and the addresses we listen on (RFC 3261 §16.4, §16.5, §10.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ringback.address import DEFAULT_PORTS, Endpoint, host_port
+from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
+
+# URIs of one call come several times, so what they mean is kept; the bound holds strangers' URIs to a few MB.
+_MOST_REMEMBERED = 10_000
+
+
+class Place:
+    """What a URI means here: `aor` is the key in the location service where the URI is of a domain served, else None."""
+
+    __slots__ = ("aor", "is_served", "names_user", "uri")
+
+    def __init__(self, uri: SipUri | TelUri | AnyUri, is_served: bool, aor: str | None, names_user: bool) -> None:
+        self.uri = uri
+        self.is_served = is_served
+        self.aor = aor
+        self.names_user = names_user
+
+
+class Domains:
+    """The domains served. Where none is named, every domain is: each request is for whoever registered that very address here."""
+
+    def __init__(self, names: Sequence[str], endpoints: Sequence[Endpoint] = ()) -> None:
+        self.names = tuple(name.lower() for name in names)
+        self._own: set[tuple[str, int]] = set()
+        self._places: dict[str, Place] = {}
+        self.listen(endpoints)
+
+    def listen(self, endpoints: Sequence[Endpoint]) -> None:
+        """Names the listening points: a URI of one of them is ours too, under the first domain's name where there is one."""
+        self._own = {(host, e.port) for e in endpoints for host in (e.host, e.advertised)}
+        self._places.clear()
+
+    def is_own_address(self, uri: SipUri) -> bool:
+        """Whether a URI leads to one of our listening points."""
+        port = uri.port or DEFAULT_PORTS["TLS" if uri.scheme == "sips" else "UDP"]
+        return (uri.host, port) in self._own
+
+    def is_ours(self, uri: SipUri) -> bool:
+        """Whether a Route or Request-URI names this server: by address, or by a domain that was named."""
+        return uri.host in self.names or self.is_own_address(uri)
+
+    def place(self, text: str) -> Place:
+        """What a URI means here; raises `SipParseError` where it does not parse."""
+        place = self._places.get(text)
+        if place is None:
+            if len(self._places) >= _MOST_REMEMBERED:
+                self._places.clear()
+            place = self._places[text] = self._look(parse_uri(text))
+        return place
+
+    def _look(self, uri: SipUri | TelUri | AnyUri) -> Place:
+        if not isinstance(uri, SipUri):
+            return Place(uri, False, None, True)
+        names_user = uri.user_text is not None
+        if self.is_own_address(uri):
+            host = self.names[0] if self.names else uri.host
+        elif not self.names or uri.host in self.names:
+            host = uri.host
+        else:
+            return Place(uri, False, None, names_user)
+        # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
+        return Place(uri, True, f"sip:{uri.user}@{host}" if names_user else None, names_user)
+
+    def __repr__(self) -> str:
+        own = ", ".join(host_port(host, port) for host, port in sorted(self._own))
+        return f"<Domains {', '.join(self.names) or 'any'} at {own}>"

@@ -1,0 +1,265 @@
+"""The stateful, forking, record-routing proxy (RFC 3261 §16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ringback.address import Flow, Target
+from ringback.message.derive import response_to, trying
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.message.uri import SipUri
+from ringback.server.proxy.forwarding import forwarded_copy, may_begin_dialog, next_hop
+from ringback.server.proxy.preprocessing import preprocess
+from ringback.server.proxy.response_context import Branch, ResponseContext
+from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject, contacts_in_order
+from ringback.server.proxy.timers import BranchTimers
+from ringback.server.proxy.validation import LOOP_SEPARATOR, fault_of, has_looped, loop_hash
+from ringback.transaction.events import RequestReceived
+
+if TYPE_CHECKING:
+    from ringback.server.config import ProxyConfig
+    from ringback.server.domains import Domains, Place
+    from ringback.server.proxy.record_route import RecordRoute
+    from ringback.stack import Stack
+    from ringback.transaction.transaction import ClientTransaction, ServerTransaction
+    from ringback.transport.resolver import Resolver
+
+Later = Callable[[list[Target], float], None]
+
+
+class Refuse(Protocol):
+    """How the server answers on its own: once, keeping nothing (§8.2.7)."""
+
+    def __call__(self, transaction: ServerTransaction, request: Request, reject: Reject) -> None:
+        """Sends the response."""
+
+
+class Determine(Protocol):
+    """Where targets come from (§16.5)."""
+
+    def __call__(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
+        """The decision for a validated, preprocessed request; None where it takes time: then `decided(decision, now)` is called."""
+
+
+class Proxy:
+    """Validates, preprocesses, asks where to, forwards; a `ResponseContext` does the rest."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        domains: Domains,
+        record_route: RecordRoute,
+        resolver: Resolver,
+        config: ProxyConfig,
+        *,
+        determine: Determine,
+        refuse: Refuse,
+        relays_to: Callable[[str], bool],
+        token: Callable[[], str],
+    ) -> None:
+        """`relays_to(host)` says whether requests may go to a domain not served; `token` gives unpredictable text for branches."""
+        self.timers = BranchTimers(config.timer_c)
+        self.unanswered = 0
+        self.own_sent_by: frozenset[str] = frozenset()
+        self._stack = stack
+        self._domains = domains
+        self._record_route = record_route
+        self._resolver = resolver
+        self._config = config
+        self._determine = determine
+        self._refuse = refuse
+        self._relays_to = relays_to
+        self._token = token
+
+    def preprocess(self, request: Request, flow: Flow) -> str | None:
+        """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
+        return preprocess(request, flow.endpoint, self._domains, self._record_route)
+
+    def proves(self, proof: str | None, request: Request) -> bool:
+        """Whether a proof found by `preprocess` is that of the dialog the request claims."""
+        return self._record_route.proves(proof, request)
+
+    def forward(self, event: RequestReceived, is_in_dialog: bool, now: float) -> None:
+        """Forwards a request that is not for the server itself; `is_in_dialog` where its dialog is proven."""
+        request = event.request
+        transaction = event.transaction
+        assert transaction is not None
+        fault = fault_of(request)
+        if fault is not None:
+            self._refuse(transaction, request, fault)
+            return
+        place = self._domains.place(request.uri_text)
+        own_hash = loop_hash(request, place.aor or request.uri_text)
+        if has_looped(request, self.own_sent_by, own_hash):
+            self._refuse(transaction, request, Reject(482))
+            return
+        if not is_in_dialog and request.to_tag is not None:
+            # Only our own Record-Route entry proves a dialog; an invented To tag opens no way through (§16.4, §12.2.2).
+            self._refuse(transaction, request, Reject(481))
+            return
+        breadth = self._breadth(request)
+        if breadth < 1:
+            self._refuse(transaction, request, Reject(440))
+            return
+        is_invite = request.method == "INVITE"
+        stays = self._config.record_route and may_begin_dialog(request.method)
+        record_route = self._record_route.value(request, event.flow.endpoint) if stays else None
+        context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, record_route=record_route, loop_hash=own_hash)
+        decision = self._target_of(request, place, is_in_dialog)
+        if decision is None:
+            decision = self._determine(request, lambda later, then: self._follow(context, request, later, then))
+            if decision is None:
+                transaction.user = context
+                self.unanswered += 1
+                if is_invite:
+                    self._stack.respond(transaction, trying(request), now)
+                return
+        if isinstance(decision, Forward):
+            transaction.user = context
+            self.unanswered += 1
+            if is_invite:
+                self._stack.respond(transaction, trying(request), now)
+            context.start(request, self._bounded(decision), decision.ring_for, now)
+        else:
+            self._answer(transaction, request, decision)
+
+    def _target_of(self, request: Request, place: Place, is_in_dialog: bool) -> Decision | None:
+        """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
+        if "route" in request.headers:
+            hop = request.routes[0].uri
+            if is_in_dialog or (isinstance(hop, SipUri) and self._relays_to(hop.host)):
+                return Forward(request.uri_text)
+            return Reject(403, "Relaying Denied")
+        if is_in_dialog and not self._names_address_of_record(place):
+            return Forward(request.uri_text)
+        if place.is_served or not isinstance(place.uri, SipUri):
+            return None
+        return Forward(request.uri_text) if self._relays_to(place.uri.host) else Reject(403, "Domain Not Served Here")
+
+    def _names_address_of_record(self, place: Place) -> bool:
+        """Whether the remote target of a dialog is a user of ours rather than a device's address: that is the location service's to resolve."""
+        return place.aor is not None and isinstance(place.uri, SipUri) and self._domains.is_ours(place.uri)
+
+    def _follow(self, context: ResponseContext, request: Request, decision: Decision, now: float) -> None:
+        """Does what a decision that took its time says, unless the caller gave up meanwhile."""
+        if context.is_answered:
+            return
+        if isinstance(decision, Forward):
+            context.start(request, self._bounded(decision), decision.ring_for, now)
+        else:
+            context.is_answered = True
+            self.answered(context)
+            self._answer(context.transaction, request, decision)
+
+    def _answer(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
+        if isinstance(decision, Reject):
+            self._refuse(transaction, request, decision)
+            return
+        response = response_to(request, decision.status, tag=self._token())
+        for contact in contacts_in_order(decision):
+            response.headers.append("Contact", contact)
+        self._stack.layer.reject(transaction, response)
+
+    def _breadth(self, request: Request) -> int:
+        """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""
+        if "max-breadth" not in request.headers:
+            return self._config.max_breadth
+        try:
+            given: int = request.headers.value("max-breadth")
+        except SipParseError:
+            return self._config.max_breadth
+        return min(given, self._config.max_breadth)
+
+    def _bounded(self, decision: Forward) -> list[list[str]]:
+        """The decision's steps, at most `max_branches` targets in all: one request must not become a flood."""
+        steps = decision.steps()
+        left = self._config.max_branches
+        bounded = []
+        for step in steps:
+            if left > 0:
+                bounded.append(step[:left])
+                left -= len(step)
+        return bounded
+
+    def forward_ack(self, request: Request, flow: Flow, now: float) -> None:
+        """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1); without a proof of its dialog it goes nowhere."""
+        try:
+            hops = request.max_forwards
+            if hops == 0:
+                return
+            copy = forwarded_copy(request, request.uri_text, self._breadth(request), None)
+            hop = next_hop(copy)
+            branch = f"z9hG4bK{self._token()}"
+            targets = self._resolver.known(hop, now)
+        except SipParseError:
+            return
+        if targets is None:
+            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, found, branch, flow)))
+        else:
+            self._send_ack(copy, targets, branch, flow)
+
+    def _send_ack(self, copy: Request, targets: list[Target], branch: str, flow: Flow) -> None:
+        for target in targets[:1]:
+            way = self._stack.address(copy, target, branch, flow.endpoint)
+            if way is not None:
+                self._stack.layer.outgoing.append((copy.to_bytes(), way))
+
+    def cancel(self, event: RequestReceived, now: float) -> None:
+        """§16.10: 200 at once, and every branch of the INVITE that rings is cancelled."""
+        transaction = event.transaction
+        assert transaction is not None
+        context = None if event.cancels is None else event.cancels.user
+        if not isinstance(context, ResponseContext):
+            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own making, so the
+            # next element could match it to nothing either; §9.2's answer spares it the work.
+            self._refuse(transaction, event.request, Reject(481))
+            return
+        self._stack.layer.reject(transaction, response_to(event.request, 200, tag=self._token()))
+        context.cancel(now)
+
+    # What response contexts ask of their proxy.
+
+    def targets_of(self, uri: str, now: float, later: Later) -> list[Target] | None:
+        """Where a URI leads; None where that must be asked: then `later(targets, now)` is called."""
+        targets = self._resolver.known(uri, now)
+        if targets is None:
+            self._resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
+        return targets
+
+    def send(self, copy: Request, target: Target, branch: Branch, upstream: ServerTransaction, now: float) -> ClientTransaction | None:
+        """Forwards a copy in a client transaction of its own (§16.6 items 8 and 10)."""
+        text = f"z9hG4bK{self._token()}{LOOP_SEPARATOR}{branch.context.loop_hash}"
+        return self._stack.send_request(copy, target, branch, text, now, upstream.flow.endpoint)
+
+    def send_on(self, request: Request, flow: Flow, user: object, now: float) -> None:
+        """Sends a request the way another went (§9.1: CANCEL follows its INVITE)."""
+        self._stack.layer.request(request, flow, now, user)
+
+    def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Sends a response upstream through the server transaction."""
+        self._stack.layer.respond(transaction, response, now)
+
+    def abandon(self, transaction: ServerTransaction) -> None:
+        """Ends a server transaction that gets no final response (RFC 4320 §4.2)."""
+        self._stack.layer.abandon(transaction)
+
+    def received_request(self, transaction: ServerTransaction) -> Request:
+        """The request of a transaction as forwarding wants it: parsed again, preprocessed again."""
+        request = transaction.request
+        preprocess(request, transaction.flow.endpoint, self._domains, self._record_route)
+        return request
+
+    def answered(self, context: ResponseContext) -> None:
+        """A final response of this context went upstream."""
+        self.unanswered -= 1
+
+    def advance(self, now: float) -> None:
+        """Ends branches whose time is up."""
+        for branch in self.timers.take_due(now):
+            branch.context.time_is_up(branch, now)
+
+    def next_deadline(self) -> float | None:
+        """When a branch's time is up next."""
+        return self.timers.next_deadline()

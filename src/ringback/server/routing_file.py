@@ -1,0 +1,81 @@
+"""The operator's own routing function: a Python file with `route(request)` (RFC 3261 §16.5).
+
+The file finds `Forward`, `Redirect`, `Reject` and `location` ready. `route` may be `async def`; it returns a decision, or None for what the server
+would do by itself: forward to the bindings of the address-of-record.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ringback.message.message import Request
+from ringback.message.uri import SipUri
+from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
+
+if TYPE_CHECKING:
+    from ringback.server.domains import Domains
+    from ringback.server.location.binding import Binding
+    from ringback.server.location.location import Location
+
+Route = Callable[[Request], "Decision | None | Awaitable[Decision | None]"]
+
+
+class RoutingFileError(Exception):
+    """A routing file that cannot be used, or that failed: one line with the file's line number."""
+
+
+class Lookup:
+    """The location service as a routing file sees it."""
+
+    def __init__(self, location: Location, domains: Domains) -> None:
+        self._location = location
+        self._domains = domains
+
+    def lookup(self, uri: SipUri | str) -> Sequence[Binding]:
+        """The bindings of a user of ours, highest q first; none where the URI is of no domain served."""
+        aor = self._domains.place(str(uri)).aor
+        return () if aor is None else self._location.lookup(aor)
+
+
+def load_route(path: Path, lookup: Lookup) -> Route:
+    """Runs the file and gives its `route`. Raises `RoutingFileError` that names file and line."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        code = compile(source, str(path), "exec")
+        names: dict[str, Any] = {
+            "__name__": "routes",
+            "__file__": str(path),
+            "Forward": Forward,
+            "Redirect": Redirect,
+            "Reject": Reject,
+            "location": lookup,
+        }
+        exec(code, names)  # noqa: S102 - the operator's own file, named in the operator's own configuration
+    except SyntaxError as error:
+        raise RoutingFileError(f"{path}:{error.lineno}: {error.msg}") from error
+    except OSError as error:
+        raise RoutingFileError(f"{path}: {error.strerror}") from error
+    except Exception as error:
+        raise RoutingFileError(explain(error, path)) from error
+    route = names.get("route")
+    if not callable(route) or len(inspect.signature(route).parameters) != 1:
+        raise RoutingFileError(f"{path}: needs a function route(request)")
+    return route  # type: ignore[no-any-return]  # what it returns is checked each time
+
+
+def explain(error: BaseException, path: Path) -> str:
+    """One line for a fault in the routing file: its last line there, and what went wrong."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    place = f"{path}:{lines[-1]}" if lines else str(path)
+    return f"{place}: {type(error).__name__}: {error}".replace("\n", " ")
+
+
+def checked(result: object) -> Decision | None:
+    """What a route function returned, if that is a decision; TypeError otherwise."""
+    if result is None or isinstance(result, Forward | Redirect | Reject):
+        return result
+    raise TypeError(f"route() must return Forward, Redirect, Reject or None, not {type(result).__name__}")

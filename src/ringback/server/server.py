@@ -1,0 +1,310 @@
+"""The server: which role receives which request (RFC 3261 §16.2, §10.3, §11.2), and how all of them start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ringback.address import Endpoint, Flow
+from ringback.message.derive import response_to
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request
+from ringback.message.parser import Malformed
+from ringback.server.config import Config
+from ringback.server.domains import Domains, Place
+from ringback.server.location.location import Location
+from ringback.server.proxy.proxy import Proxy
+from ringback.server.proxy.record_route import RecordRoute
+from ringback.server.proxy.routing import Decision, Forward, Reject
+from ringback.server.registrar import Registrar
+from ringback.server.routing_file import Lookup, Route, RoutingFileError, checked, explain, load_route
+from ringback.server.sources import Sources
+from ringback.server.store import Store
+from ringback.server.tokens import Tokens
+from ringback.stack import Observer, Stack
+from ringback.transaction.events import Event, RequestReceived
+from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.transaction import ServerTransaction
+from ringback.transport.interfaces import local_addresses
+from ringback.transport.limits import DEFAULT_STREAM_LIMITS
+from ringback.transport.resolver import Resolver
+from ringback.transport.transports import Transports
+
+ALLOW = "OPTIONS, REGISTER"
+_KNOWN_METHODS = frozenset(
+    ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "MESSAGE", "REFER", "SUBSCRIBE", "NOTIFY", "PUBLISH")
+)
+# Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
+_RETRY_AFTER = 5
+
+logger = logging.getLogger("ringback.server")
+
+
+class Counts:
+    """Plain integers that only grow: what the server did on its own."""
+
+    __slots__ = ("malformed", "refused", "routing_errors")
+
+    def __init__(self) -> None:
+        self.malformed = 0
+        self.refused = 0
+        self.routing_errors = 0
+
+
+class Server:
+    """Registrar, location service and proxy behind one set of endpoints.
+
+    `await start()`, then it runs within the loop until `await drain()` and `await close()`.
+    """
+
+    def __init__(self, config: Config, *, observer: Observer | None = None, report: Callable[[str], None] | None = None) -> None:
+        """`observer` sees every message; `report` gets lines for the operator (default: the log)."""
+        self.config = config
+        self.counts = Counts()
+        self.domains = Domains(config.domains)
+        self.is_draining = False
+        self._observer = observer
+        self._report = report or logger.warning
+        self._token = Tokens()
+        self._sources = Sources(config.limits.half_open_per_source)
+        self._resolver = Resolver()
+        self._store: Store | None = None
+        self._route: Route | None = None
+        self._routing: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Reads the routing file, loads every binding, then listens: what cannot be answered rightly is not yet answered at all.
+
+        Raises `RoutingFileError`, `StoreError`, or `OSError` that names the address that could not be had.
+        """
+        config = self.config
+        loop = asyncio.get_running_loop()
+        self._store = None if config.data is None else Store(config.data)
+        try:
+            self.location = Location(self._store, loop=loop, clock=loop.time)
+            self.record_route = RecordRoute(secrets.token_bytes(32) if self._store is None else self._store.secret("record-route"))
+            if config.routing is not None:
+                self._route = load_route(config.routing, Lookup(self.location, self.domains))
+            self.layer = TransactionLayer(token=self._token, max_transactions=config.limits.transactions)
+            self.stack = Stack(self, self.layer)
+            self.stack.observer = self._observer
+            self.proxy = Proxy(
+                self.stack,
+                self.domains,
+                self.record_route,
+                self._resolver,
+                config.proxy,
+                determine=self._determine,
+                refuse=self._refuse,
+                relays_to=frozenset(config.relay.allow).__contains__,
+                token=self._token,
+            )
+            self.registrar = self._make_registrar()
+            limits = config.limits
+            self.transports = Transports(
+                self.stack.received,
+                self.stack.failed,
+                batch_ended=self.stack.batch_ended,
+                message_limits=limits.message,
+                stream_limits=DEFAULT_STREAM_LIMITS._replace(
+                    first_request=limits.tcp_first_request_seconds,
+                    message=limits.tcp_message_seconds,
+                    per_address=limits.tcp_connections_per_source,
+                    write_bytes=limits.tcp_write_buffer_bytes,
+                ),
+            )
+            self.stack.attach(self.transports)
+            try:
+                await self._listen()
+            except OSError:
+                await self.transports.close()
+                self.location.close()
+                raise
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            raise
+        # What lives as long as the server is no garbage: a collector that keeps looking at it costs calls their latency.
+        gc.collect()
+        gc.freeze()
+
+    async def _listen(self) -> None:
+        """Opens every endpoint, one per address of a wildcard, and TCP beside every UDP port (§18.2.1)."""
+        wanted: list[Endpoint] = []
+        for point in self.config.endpoints():
+            hosts = local_addresses(point.host) if point.host in ("0.0.0.0", "::") else [point.host]  # noqa: S104
+            wanted += [Endpoint(point.transport, host, point.port, self.config.advertise) for host in hosts]
+        opened: set[tuple[str, str, int]] = set()
+        for point in wanted:
+            await self._open(point.transport, point.host, point.port, opened)
+        endpoints = self.transports.endpoints
+        self.domains.listen(endpoints)
+        self.record_route.serve(endpoints)
+        self.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+
+    async def _open(self, transport: str, host: str, port: int, opened: set[tuple[str, str, int]]) -> None:
+        if (transport, host, port) in opened:
+            return
+        endpoint = await self.transports.open(transport, host, port, self.config.advertise)
+        opened.add((transport, host, endpoint.port))
+        if transport == "UDP":
+            await self._open("TCP", host, endpoint.port, opened)
+
+    # The core of the stack.
+
+    def receive(self, event: Event, now: float) -> None:
+        """Gives each new request to the role it is for."""
+        if not isinstance(event, RequestReceived):
+            return
+        request = event.request
+        try:
+            proof = self.proxy.preprocess(request, event.flow)
+            is_in_dialog = proof is not None and request.to_tag is not None and self.proxy.proves(proof, request)
+            if is_in_dialog:
+                self._sources.prove(event.flow.host, now)
+            transaction = event.transaction
+            if transaction is None:
+                if is_in_dialog:
+                    self.proxy.forward_ack(request, event.flow, now)
+                return
+            if request.method == "CANCEL":
+                self.proxy.cancel(event, now)
+                return
+            place = self.domains.place(request.uri_text)
+            if is_in_dialog or not self._is_for_us(event, transaction, place, now):
+                self.proxy.forward(event, is_in_dialog, now)
+        except SipParseError as error:
+            if event.transaction is not None:
+                text = f"Malformed {error.field}: {error.reason}" if error.field else error.reason
+                self._refuse(event.transaction, request, Reject(400, text))
+
+    def _is_for_us(self, event: RequestReceived, transaction: ServerTransaction, place: Place, now: float) -> bool:
+        """Whether the request has found its end here; if so it is answered."""
+        request = event.request
+        method = request.method
+        host = event.flow.host
+        if self.is_draining or (method == "INVITE" and not event.flow.endpoint.is_reliable and not self._sources.may_open(host, now)):
+            self._refuse(transaction, request, Reject(503, headers=[("Retry-After", str(_RETRY_AFTER + secrets.randbelow(_RETRY_AFTER)))]))
+            return True
+        is_last_hop = method == "OPTIONS" and request.max_forwards == 0
+        if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers):
+            return False
+        if method == "REGISTER":
+            self.registrar.receive(event, now)
+        elif method == "OPTIONS":
+            self._tell_capabilities(transaction, request)
+        else:
+            self._refuse(transaction, request, Reject(405 if method in _KNOWN_METHODS else 501, headers=[("Allow", ALLOW)]))
+        return True
+
+    def _tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
+        """§11.2: what this server understands of requests to itself."""
+        unknown = request.require
+        if unknown:
+            self._refuse(transaction, request, Reject(420, headers=[("Unsupported", ", ".join(unknown))]))
+            return
+        response = response_to(request, 200, tag=self._token())
+        headers = response.headers
+        for name, value in (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", "")):
+            headers.append(name, value)
+        self.layer.reject(transaction, response)
+
+    def _refuse(self, transaction: ServerTransaction, request: Request, reject: Reject) -> None:
+        """Answers once and keeps nothing (§8.2.7): a stranger gets one datagram for one."""
+        self.counts.refused += 1
+        response = response_to(request, reject.status, reject.reason, tag=self._token())
+        for name, value in reject.headers:
+            response.headers.append(name, value)
+        self.layer.reject(transaction, response)
+
+    def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
+        """Answers what was no SIP message where it can be answered; keeps nothing of it."""
+        self.counts.malformed += 1
+        request = malformed.request
+        if request is not None and request.method != "ACK":
+            self.layer.answer(request, flow, response_to(request, malformed.status, malformed.reason, tag=self._token()))
+
+    def advance(self, now: float) -> None:
+        """Fires what is due of the proxy's timers."""
+        self.proxy.advance(now)
+
+    def next_deadline(self) -> float | None:
+        """When the next of them is due."""
+        return self.proxy.next_deadline()
+
+    # Where to (§16.5).
+
+    def _determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
+        if self._route is None:
+            return self._located(request)
+        try:
+            result = self._route(request)
+            if inspect.isawaitable(result):
+                task = asyncio.get_running_loop().create_task(self._wait_for_route(request, result, decided))
+                self._routing.add(task)
+                task.add_done_callback(self._routing.discard)
+                return None
+            return checked(result) or self._located(request)
+        except Exception as error:
+            return self._routing_failed(error)
+
+    async def _wait_for_route(
+        self, request: Request, result: Awaitable[Decision | None], decided: Callable[[Decision, float], None]
+    ) -> None:
+        try:
+            decision = checked(await result) or self._located(request)
+        except Exception as error:
+            decision = self._routing_failed(error)
+        self.stack.run(lambda now: decided(decision, now))
+
+    def _located(self, request: Request) -> Decision:
+        """What happens where no routing function says otherwise: the bindings of the address-of-record."""
+        aor = self.domains.place(request.uri_text).aor
+        bindings = self.location.lookup(aor) if aor is not None else ()
+        return Forward(*bindings) if bindings else Reject(404)
+
+    def _routing_failed(self, error: Exception) -> Reject:
+        self.counts.routing_errors += 1
+        self._report(explain(error, self.config.routing or Path("routes.py")))
+        return Reject(500, "Routing Failed")
+
+    def _make_registrar(self) -> Registrar:
+        return Registrar(self.location, self.domains, self.config.registrar, respond=self.stack.respond, refuse=self._refuse, token=self._token)
+
+    # The operator's verbs.
+
+    def reload(self) -> str | None:
+        """Reads the routing file again; where that fails the old one stays. Gives the fault, None where all is well."""
+        if self.config.routing is None:
+            return None
+        try:
+            self._route = load_route(self.config.routing, Lookup(self.location, self.domains))
+        except RoutingFileError as error:
+            self._report(f"{error} (the routing before it stays in force)")
+            return str(error)
+        return None
+
+    async def drain(self) -> None:
+        """Refuses what is new with 503 and Retry-After and waits for what is under way, at most as long as configured."""
+        self.is_draining = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.config.drain.seconds
+        while self.proxy.unanswered and loop.time() < end:
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Stops listening, commits what is staged, lets the store go."""
+        for task in self._routing:
+            task.cancel()
+        self._resolver.close()
+        self.location.close()
+        self.stack.batch_ended()
+        self.stack.close()
+        await self.transports.close()
+        if self._store is not None:
+            self._store.close()

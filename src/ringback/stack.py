@@ -1,0 +1,187 @@
+"""The pump between transports, the transaction layer and its user: readable → receive → events → handlers → write → one alarm.
+
+Everything here happens within one turn of the loop: a synchronous handler's 100 Trying and its forwarded request leave together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ringback.message.message import Request, Response
+from ringback.message.parser import Malformed
+from ringback.transaction.events import Event
+from ringback.transaction.layer import TransactionLayer
+
+if TYPE_CHECKING:
+    from ringback.address import Endpoint, Flow, Target
+    from ringback.transaction.transaction import ClientTransaction, ServerTransaction
+
+# RFC 3261 §18.1.1: above this, where the path MTU is not known, a request goes over a congestion-controlled transport.
+LARGEST_UDP_REQUEST = 1300
+
+
+class Core(Protocol):
+    """The transaction user (RFC 3261 §5): whoever decides what a request means. All its methods return at once."""
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes an event whose transaction has no user of its own: every new request, above all."""
+
+    def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
+        """Takes what was no SIP message."""
+
+    def advance(self, now: float) -> None:
+        """Fires whatever is due."""
+
+    def next_deadline(self) -> float | None:
+        """When `advance` wants to be called next."""
+
+
+class Ways(Protocol):
+    """What the stack asks of a set of transports: real sockets (`transport.Transports`) or a host of `testing.Network`."""
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """Every listening point."""
+
+    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
+        """The way to a target, None where no endpoint has its transport and address family."""
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Sends without waiting; a failure comes back through `Stack.failed`."""
+
+
+Observer = Callable[[str, bytes, "Flow", "Malformed | None"], None]
+"""Sees what passes: "in" or "out", the octets, the flow, and what was wrong with them if they were no message."""
+
+
+class Stack:
+    """Transports below, a transaction layer within, a core above."""
+
+    def __init__(self, core: Core, layer: TransactionLayer, clock: Callable[[], float] | None = None) -> None:
+        """`clock` gives monotonic seconds; by default the running loop's time."""
+        self.core = core
+        self.layer = layer
+        self.observer: Observer | None = None
+        self.ways: Ways
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock or self._loop.time
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_time = float("inf")
+
+    def attach(self, ways: Ways) -> None:
+        """Names the transports; they call `received`, `batch_ended` and `failed`."""
+        self.ways = ways
+
+    def received(self, message: Request | Response | Malformed, data: bytes, flow: Flow) -> None:
+        """Takes one message from a transport."""
+        now = self._clock()
+        if isinstance(message, Malformed):
+            if self.observer is not None:
+                self.observer("in", data, flow, message)
+            self.core.malformed(message, flow, now)
+            return
+        if self.observer is not None:
+            self.observer("in", data, flow, None)
+        self.layer.receive(message, flow, now)
+        if self.layer.events:
+            self._dispatch(now)
+
+    def _dispatch(self, now: float) -> None:
+        layer = self.layer
+        while layer.events:
+            for event in layer.take_events():
+                transaction = event.transaction
+                user = transaction.user if transaction is not None else None
+                (self.core if user is None else user).receive(event, now)
+
+    def batch_ended(self) -> None:
+        """Writes what the handlers decided and re-arms the alarm; called by a transport once per batch of messages."""
+        layer = self.layer
+        if layer.outgoing:
+            send = self.ways.send
+            observer = self.observer
+            for data, flow in layer.take_outgoing():
+                send(data, flow)
+                if observer is not None:
+                    observer("out", data, flow, None)
+        deadline = layer.next_deadline()
+        later = self.core.next_deadline()
+        if deadline is None or (later is not None and later < deadline):
+            deadline = later
+        # An alarm that rings too early costs one look; only one that would ring too late must be set anew.
+        if deadline is not None and deadline < self._alarm_time:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_time = deadline
+            self._alarm = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._alarm_time = float("inf")
+        now = self._clock()
+        self.layer.advance(now)
+        self.core.advance(now)
+        self._dispatch(now)
+        self.batch_ended()
+
+    def failed(self, flow: Flow, reason: str) -> None:
+        """Takes a transport's word that nothing can be sent over a flow (§18.4)."""
+        now = self._clock()
+        self.layer.transport_failed(flow, now, reason)
+        self._dispatch(now)
+        self.batch_ended()
+
+    def run(self, action: Callable[[float], None]) -> None:
+        """Calls `action(now)` from outside a handler (a task's end, a callback) and pumps what it gave rise to."""
+        now = self._clock()
+        action(now)
+        self._dispatch(now)
+        self.batch_ended()
+
+    def send_request(
+        self, request: Request, target: Target, user: object, branch: str, now: float, prefer: Endpoint | None = None
+    ) -> ClientTransaction | None:
+        """Sends a request in a client transaction of its own; None where no endpoint leads to the target.
+
+        Puts our Via on top (§8.1.1.7, §18.1.1). A request too large for UDP goes over TCP where we can (§18.1.1). Call `batch_ended` after,
+        unless a handler calls this: the pump then does it.
+        """
+        flow = self.address(request, target, branch, prefer)
+        return None if flow is None else self.layer.request(request, flow, now, user)
+
+    def address(self, request: Request, target: Target, branch: str, prefer: Endpoint | None = None) -> Flow | None:
+        """Puts our Via on a request for a target and gives the flow it shall leave by; None where no endpoint leads there."""
+        flow = self.ways.flow_to(target, prefer)
+        if flow is None:
+            return None
+        headers = request.headers
+        endpoint = flow.endpoint
+        headers.prepend("Via", f"SIP/2.0/{endpoint.transport} {endpoint.sent_by};branch={branch}{_multicast(target)}")
+        if target.transport == "UDP" and request.size() > LARGEST_UDP_REQUEST:
+            larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
+            if larger is not None:
+                endpoint = larger.endpoint
+                headers.replace_first("Via", f"SIP/2.0/TCP {endpoint.sent_by};branch={branch}")
+                if "content-length" not in headers:
+                    headers.append("Content-Length", len(request.body))
+                return larger
+        if endpoint.is_reliable and "content-length" not in headers:
+            headers.append("Content-Length", len(request.body))
+        return flow
+
+    def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Answers through the machine (§17.2)."""
+        self.layer.respond(transaction, response, now)
+
+    def close(self) -> None:
+        """Stops the alarm; the transports are their opener's to close."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+def _multicast(target: Target) -> str:
+    """§18.1.1: a request to a group names it in Via."""
+    return "" if target.ttl is None else f";maddr={target.host};ttl={target.ttl}"

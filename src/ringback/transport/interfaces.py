@@ -1,0 +1,47 @@
+"""The numeric addresses of this machine, so that a wildcard becomes one endpoint per address: each with a Via and Record-Route that lead back to it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+
+_FIB_TRIE = Path("/proc/net/fib_trie")
+_IF_INET6 = Path("/proc/net/if_inet6")
+
+
+def local_addresses(wildcard: str) -> list[str]:
+    """Every address that `0.0.0.0` or `::` stands for, loopback last; link-local addresses are left out (their zone means nothing to a peer)."""
+    found = _ipv6() if ":" in wildcard else _ipv4()
+    return sorted(found, key=lambda host: (ipaddress.ip_address(host).is_loopback, ipaddress.ip_address(host)))
+
+
+def _ipv4() -> set[str]:
+    try:
+        lines = _FIB_TRIE.read_text(encoding="ascii").split("\n")
+    except OSError:
+        return _by_name(socket.AF_INET) | {"127.0.0.1"}
+    # Each local address stands as "|-- ADDRESS" above a line "/32 host LOCAL".
+    return {
+        above.split("-- ")[1].strip(" ")
+        for above, line in zip(lines, lines[1:], strict=False)
+        if "/32 host LOCAL" in line and "-- " in above
+    }
+
+
+def _ipv6() -> set[str]:
+    try:
+        lines = _IF_INET6.read_text(encoding="ascii").split("\n")
+    except OSError:
+        return _by_name(socket.AF_INET6) | {"::1"}
+    addresses = {ipaddress.IPv6Address(int(line.split(" ")[0], 16)) for line in lines if line}
+    return {str(address) for address in addresses if not address.is_link_local}
+
+
+def _by_name(family: socket.AddressFamily) -> set[str]:
+    """Where the kernel keeps no such list: what the host's own name resolves to."""
+    try:
+        infos = socket.getaddrinfo(socket.gethostname(), None, family)
+    except OSError:
+        return set()
+    return {str(info[4][0]) for info in infos if not ipaddress.ip_address(str(info[4][0]).partition("%")[0]).is_link_local}
