@@ -127,7 +127,7 @@ def skip_quoted(text: str, start: int) -> int:
     return found.end()
 
 
-def _skip_comment(text: str, start: int) -> int:
+def skip_comment(text: str, start: int) -> int:
     """The index after the comment (comments nest) that begins at `start`, or -1 if it never ends."""
     depth = 0
     found = _comment_mark(text, start)
@@ -184,7 +184,7 @@ def _split_marked(text: str) -> list[str]:
                 raise SipParseError("'<' is not closed")
         else:
             # A bracketless URI may hold a lone "(" (it is a `mark`), so one that never closes is not a comment, and none after it is.
-            after = _skip_comment(text, position) if comments else -1
+            after = skip_comment(text, position) if comments else -1
             comments = after >= 0
             position = after if comments else position + 1
         found = _list_mark(text, position)

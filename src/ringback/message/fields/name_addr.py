@@ -4,6 +4,8 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
+from ringback.message.fields.number import parse_expires
+from ringback.message.fields.token_value import parse_qvalue
 from ringback.message.grammar import (
     MAX_IDENTIFIER,
     MAX_URI,
@@ -11,7 +13,6 @@ from ringback.message.grammar import (
     QUOTED_STRING,
     Params,
     parse_params,
-    parse_uint,
     plain_params,
     quote,
     render_params,
@@ -29,14 +30,13 @@ _bracketed = re.compile(
 # addr-spec without brackets: RFC 8217 forbids it a question mark, a comma and a semicolon of its own
 _bare = re.compile(r"([A-Za-z][^<> \t\";,?]++)[ \t]*+(;.*+)?", re.DOTALL).fullmatch
 _plain_name = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?:[ \t]++[A-Za-z0-9\-.!%*_+`'~]++)*+").fullmatch
-_qvalue = re.compile(r"0(?:\.[0-9]{0,3}+)?|1(?:\.0{0,3}+)?").fullmatch
 
 
 class NameAddr:
     """A URI with a display name and the header field's own parameters.
 
-    `uri` is parsed when first asked for, kept in `parsed_uri`, and raises SipParseError then; `uri_text` is what it was written as. After changing the `uri`
-    in place, assign it, so that `uri_text` follows. `params` is by lower-case name (None for a name alone).
+    `uri` is parsed when first asked for, kept in `parsed_uri`, and raises SipParseError then; `uri_text` is what it was written as.
+    After changing the `uri` in place, assign it, so that `uri_text` follows. `params` is by lower-case name (None for a name alone).
     """
 
     __slots__ = ("display_text", "params", "parsed_uri", "uri_text")
@@ -118,22 +118,12 @@ class NameAddr:
     @property
     def q(self) -> float | None:
         """A Contact's preference from 0 to 1; None where it has none. Raises SipParseError where it is no qvalue."""
-        value = self.params.get("q")
-        if value is None:
-            return None
-        if _qvalue(value) is None:
-            raise SipParseError("malformed q")
-        return float(value)
+        return parse_qvalue(self.params["q"]) if "q" in self.params else None
 
     @property
     def expires(self) -> int | None:
-        """A Contact's lifetime in seconds; None where it has none. What is no number counts as 3600 (§20.10)."""
-        if "expires" not in self.params:
-            return None
-        try:
-            return min(parse_uint(self.params["expires"] or "", 9_999_999_999), 2**32 - 1)
-        except SipParseError:
-            return 3600
+        """A Contact's lifetime in seconds; None where it has none. What is no number counts as 3600 (§10.3 step 7)."""
+        return parse_expires(self.params["expires"] or "") if "expires" in self.params else None
 
     def copy(self) -> "NameAddr":
         """An independent copy."""
@@ -181,3 +171,18 @@ STAR = Star()
 def parse_contact(text: str) -> NameAddr | Star:
     """One value of Contact: an address, or `STAR`; raises SipParseError."""
     return STAR if text == "*" else NameAddr.parse(text)
+
+
+def parse_bracketed(text: str) -> NameAddr:
+    """One value of Route, Record-Route, Path, History-Info …: their grammar knows no address without `<>`. Raises SipParseError."""
+    address = NameAddr.parse(text)
+    if "<" not in text.partition(address.uri_text)[0]:
+        raise SipParseError("address without '<>'")
+    return address
+
+
+def parse_info(text: str) -> NameAddr:
+    """One value of Alert-Info, Call-Info or Error-Info: `<URI>` with parameters and no name (§20.4, §20.9, §20.18)."""
+    if text[:1] != "<":
+        raise SipParseError("'<' expected")
+    return NameAddr.parse(text)

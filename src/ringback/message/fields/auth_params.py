@@ -1,0 +1,31 @@
+"""The comma-separated `name=value` pairs of the authentication fields (RFC 3261 §25.1, RFC 7616)."""
+
+from ringback.message.errors import SipParseError
+from ringback.message.grammar import MAX_PARAMS, is_quoted, is_token, split_list
+
+AuthParams = dict[str, str]
+"""Parameters by lower-case name, values as written: a quoted one keeps its quotes, because digest clients compare them octet for octet."""
+
+
+def parse_auth_params(text: str) -> AuthParams:
+    """The pairs of `text`; raises SipParseError, also for none, for a name twice and for more than `MAX_PARAMS`."""
+    pairs = split_list(text)
+    if not pairs:
+        raise SipParseError("parameter expected")
+    if len(pairs) > MAX_PARAMS:
+        raise SipParseError("too many parameters")
+    params = {}
+    for pair in pairs:
+        name, equal, value = pair.partition("=")
+        name, value = name.rstrip(" \t"), value.lstrip(" \t")
+        if not equal or not is_token(name) or not (is_token(value) or is_quoted(value)):
+            raise SipParseError("malformed parameter")
+        params[name.lower()] = value
+    if len(params) != len(pairs):
+        raise SipParseError("parameter given twice")
+    return params
+
+
+def render_auth_params(params: AuthParams) -> str:
+    """The pairs as `name=value, name=value`, in their order."""
+    return ", ".join([f"{name}={value}" for name, value in params.items()])

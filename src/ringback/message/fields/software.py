@@ -1,0 +1,60 @@
+"""Server and User-Agent: what software speaks (RFC 3261 §20.35, §20.41)."""
+
+import re
+from typing import Self
+
+from ringback.message.errors import SipParseError
+from ringback.message.grammar import TOKEN, skip_comment
+
+# product = token [SLASH product-version]
+_product_at = re.compile(rf"({TOKEN})(?:[ \t]*+/[ \t]*+({TOKEN}))?(?=[ \t(]|\Z)").match
+_blank_at = re.compile(r"[ \t]*+").match
+
+
+class Software:
+    """Products ("name" or "name/version") and comments (with their parentheses) in their order."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, *items: str) -> None:
+        self.items = items
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The value that `text` is; raises SipParseError."""
+        items = []
+        position = 0
+        while position < len(text):
+            if text[position] == "(":
+                end = skip_comment(text, position)
+                if end < 0:
+                    raise SipParseError("comment is not closed")
+                items.append(text[position:end])
+            else:
+                found = _product_at(text, position)
+                if found is None:
+                    raise SipParseError("malformed product")
+                items.append(found[1] if found[2] is None else f"{found[1]}/{found[2]}")
+                end = found.end()
+            blank = _blank_at(text, end)
+            position = blank.end() if blank else end
+        if not items:
+            raise SipParseError("product expected")
+        return cls(*items)
+
+    @property
+    def products(self) -> list[str]:
+        """The products without the comments."""
+        return [item for item in self.items if item[0] != "("]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Software) and self.items == other.items
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __str__(self) -> str:
+        return " ".join(self.items)
+
+    def __repr__(self) -> str:
+        return f"<Software {self}>"
