@@ -1,10 +1,23 @@
 """The comma-separated `name=value` pairs of the authentication fields (RFC 3261 §25.1, RFC 7616)."""
 
+import re
+
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import MAX_PARAMS, is_quoted, is_token, split_list
+from ringback.message.grammar import MAX_PARAMS, TOKEN, is_quoted, is_token, split_list
+
+# auth-scheme LWS …
+_schemed = re.compile(rf"({TOKEN})[ \t]++(.++)", re.DOTALL).fullmatch
 
 AuthParams = dict[str, str]
 """Parameters by lower-case name, values as written: a quoted one keeps its quotes, because digest clients compare them octet for octet."""
+
+
+def split_scheme(text: str) -> tuple[str, str]:
+    """The authentication scheme and what follows it; raises SipParseError where either is missing."""
+    found = _schemed(text)
+    if found is None:
+        raise SipParseError("authentication scheme and parameters expected")
+    return found[1], found[2]
 
 
 def parse_auth_params(text: str) -> AuthParams:

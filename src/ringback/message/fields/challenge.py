@@ -2,9 +2,8 @@
 
 from typing import Self
 
-from ringback.message.errors import SipParseError
-from ringback.message.fields.auth_params import AuthParams, parse_auth_params, render_auth_params
-from ringback.message.grammar import ascii_lower, is_token, unquote
+from ringback.message.fields.auth_params import AuthParams, parse_auth_params, render_auth_params, split_scheme
+from ringback.message.grammar import ascii_lower, unquote
 
 
 class Challenge:
@@ -19,9 +18,7 @@ class Challenge:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The challenge that `text` is; raises SipParseError."""
-        scheme, _, rest = text.replace("\t", " ").partition(" ")
-        if not is_token(scheme):
-            raise SipParseError("authentication scheme expected")
+        scheme, rest = split_scheme(text)
         return cls(scheme, parse_auth_params(rest))
 
     @property

@@ -4,8 +4,8 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.fields.auth_params import AuthParams, parse_auth_params, render_auth_params
-from ringback.message.grammar import ascii_lower, is_token, unquote
+from ringback.message.fields.auth_params import AuthParams, parse_auth_params, render_auth_params, split_scheme
+from ringback.message.grammar import ascii_lower, unquote
 
 # token68 of RFC 7235 §2.1, the form Bearer has
 _is_token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+").fullmatch
@@ -25,10 +25,7 @@ class Credentials:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The credentials that `text` is; raises SipParseError."""
-        scheme, _, rest = text.replace("\t", " ").partition(" ")
-        if not is_token(scheme):
-            raise SipParseError("authentication scheme expected")
-        rest = rest.lstrip(" ")
+        scheme, rest = split_scheme(text)
         if _is_token68(rest) is not None:
             return cls(scheme, None, rest)
         return cls(scheme, parse_auth_params(rest))

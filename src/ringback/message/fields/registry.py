@@ -29,7 +29,7 @@ from ringback.message.fields.timestamp import Timestamp
 from ringback.message.fields.token import parse_call_id, parse_event_type, parse_language_tag, parse_mime_version, parse_token
 from ringback.message.fields.token_value import ContentDisposition, TokenValue
 from ringback.message.fields.via import Via
-from ringback.message.fields.warning import Warning
+from ringback.message.fields.warning import WarningValue
 
 
 class Field(NamedTuple):
@@ -121,7 +121,7 @@ _FIELDS = (
     Field("User-Agent", Software.parse),
     Field("Via", Via.parse, is_list=True, compact="v", limit=70),
     Field("WWW-Authenticate", Challenge.parse),
-    Field("Warning", Warning.parse, is_list=True),
+    Field("Warning", WarningValue.parse, is_list=True),
 )
 
 FIELDS: dict[str, Field] = {field.name.lower(): field for field in _FIELDS}

@@ -47,7 +47,7 @@ class TokenValue:
 
     @property
     def q(self) -> float:
-        """The preference of Accept-Encoding and Accept-Language, 1 where none is given (§20.2); raises SipParseError where it is malformed."""
+        """The preference in Accept-Encoding and Accept-Language, 1 where none is given (§20.2); raises SipParseError where malformed."""
         return parse_qvalue(self.params["q"]) if "q" in self.params else 1.0
 
     def __eq__(self, other: object) -> bool:

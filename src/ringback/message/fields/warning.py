@@ -11,7 +11,7 @@ from ringback.message.host import HOST
 _warning = re.compile(rf"([0-9]{{3}})[ \t]++({HOST}(?::[0-9]{{1,5}}+)?+(?=[ \t])|{TOKEN})[ \t]++({QUOTED_STRING})").fullmatch
 
 
-class Warning:  # noqa: A001  # the RFC's own word
+class WarningValue:
     """A three-digit code, who warns (a host with port, or a name), and a text without its quotes."""
 
     __slots__ = ("agent", "code", "text")
@@ -30,7 +30,7 @@ class Warning:  # noqa: A001  # the RFC's own word
         return cls(int(found[1]), found[2], unquote(found[3]))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Warning) and str(self) == str(other)
+        return isinstance(other, WarningValue) and str(self) == str(other)
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -39,4 +39,4 @@ class Warning:  # noqa: A001  # the RFC's own word
         return f"{self.code:03} {self.agent} {quote(self.text)}"
 
     def __repr__(self) -> str:
-        return f"<Warning {self}>"
+        return f"<WarningValue {self}>"
