@@ -4,7 +4,7 @@
     ./dev ledger open [SECTION]        the ids still open
     ./dev ledger merge VERDICTS …      takes lines `id<TAB>evidence` into the ledgers
     ./dev ledger begin TABLE …         starts a ledger from a table with the columns id, section and level
-    ./dev ledger page                  writes docs/conformance.md
+    ./dev docs                         writes docs/conformance.md, among other pages
 
 Evidence is `open`, `n/a: reason`, or pytest node ids separated by blanks. The ledgers hold ids, never an RFC's sentences.
 """
@@ -208,7 +208,6 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("open", help="ids still open").add_argument("section", nargs="?", default="")
     commands.add_parser("merge", help="take verdict files").add_argument("files", nargs="+", type=Path)
     commands.add_parser("begin", help="start a ledger from a table").add_argument("files", nargs="+", type=Path)
-    commands.add_parser("page", help="write docs/conformance.md")
     chosen = parser.parse_args(arguments)
     status = 0
     if chosen.command == "merge":
@@ -229,15 +228,14 @@ def main(arguments: list[str] | None = None) -> int:
                 if line.kind == "open" and (not chosen.section or is_within(line.section, chosen.section)):
                     print(line.id, line.level)
         return 0
-    if chosen.command in {"merge", "begin", "page"}:
+    if chosen.command in {"merge", "begin"}:
         PAGE.write_text(render_page(), "utf-8")
-    if chosen.command != "page":
-        for rfc in ledgers():
-            lines = read(path_of(rfc))
-            for section, kinds in count(lines).items():
-                print(f"{rfc} §{section:<10} {kinds['shown']:4} shown {kinds['n/a']:4} n/a {kinds['open']:4} open")
-            kinds = Counter(line.kind for line in lines)
-            print(f"{rfc} in all     {kinds['shown']:5} shown {kinds['n/a']:4} n/a {kinds['open']:4} open")
+    for rfc in ledgers():
+        lines = read(path_of(rfc))
+        for section, kinds in count(lines).items():
+            print(f"{rfc} §{section:<10} {kinds['shown']:4} shown {kinds['n/a']:4} n/a {kinds['open']:4} open")
+        kinds = Counter(line.kind for line in lines)
+        print(f"{rfc} in all     {kinds['shown']:5} shown {kinds['n/a']:4} n/a {kinds['open']:4} open")
     return status
 
 
