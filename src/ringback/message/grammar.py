@@ -45,11 +45,17 @@ PLAIN_PARAMS = f"(?:;{TOKEN}(?:={PARAM_VALUE})?+)*+"
 _are_plain_params = re.compile(PLAIN_PARAMS).fullmatch
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_ASCII_UPPER = {lower: upper for upper, lower in _ASCII_LOWER.items()}
 
 
 def ascii_lower(text: str) -> str:
     """`text` with A–Z lowered and nothing else touched: §7.3.1 compares without case, and only ASCII has case there."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+
+
+def ascii_upper(text: str) -> str:
+    """`text` with a–z raised and nothing else touched."""
+    return text.upper() if text.isascii() else text.translate(_ASCII_UPPER)
 
 
 def is_token(text: str) -> bool:

@@ -4,6 +4,7 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 from ringback.message.errors import SipParseError
+from ringback.message.grammar import ascii_lower
 
 # hostname = *( domainlabel "." ) toplabel [ "." ]
 # Departs from RFC 3261 §25.1: "_" is taken too, and a label may begin or end with "-" or consist of digits: names of containers
@@ -20,7 +21,7 @@ def ipv6(text: str) -> str:
 
     RFC 5118 §4.10: the third colon that RFC 3261's own grammar asks for before an embedded IPv4 address is dropped.
     """
-    text = text.lower()
+    text = ascii_lower(text)
     if ":::" in text and "." in text:
         text = text.replace(":::", "::", 1)
     if "%" in text:
@@ -46,7 +47,7 @@ def same_host(one: str, other: str) -> bool:
 
 def parse_host(text: str) -> str:
     """`text`, known to look like `HOST`, as a value: lower case, an IPv6 address without its brackets."""
-    return ipv6(text[1:-1]) if text[0] == "[" else text.lower()
+    return ipv6(text[1:-1]) if text[0] == "[" else ascii_lower(text)
 
 
 def render_host(host: str) -> str:

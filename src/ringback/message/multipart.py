@@ -17,6 +17,8 @@ MAX_DEPTH = 3
 
 # boundary := 0*69<bchars> bcharsnospace
 _is_boundary = re.compile(r"[A-Za-z0-9'()+_,\-./:=? ]{0,69}[A-Za-z0-9'()+_,\-./:=?]").fullmatch
+# what may follow the boundary: the dashes of the last one, padding, the line's end
+_rest_of_delimiter = re.compile(rb"(--)?[ \t]*+(?=\r\n|\Z)").match
 
 
 class Part:
@@ -131,22 +133,29 @@ def _boundary(content_type: MediaType) -> str:
 
 def _split(body: bytes, boundary: str, limit: int) -> list[bytes]:
     """The octets between the delimiter lines; SipParseError where the first or the closing one is missing, or above `limit` parts."""
-    delimiter = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary.encode("ascii")) + rb"(--)?[ \t]*+(?=\r\n|\Z)").search
+    delimiter = b"\r\n--" + boundary.encode("ascii")
+    # The first delimiter needs no CRLF before it where there is no preamble.
+    octets = b"\r\n" + body
     parts: list[bytes] = []
-    found = delimiter(body)
-    if found is None or found[1]:
-        raise SipParseError("multipart without its first delimiter")
-    while True:
-        # The line's own CRLF stays for the next search: in an empty part it also begins the next delimiter.
-        start = found.end()
-        found = delimiter(body, start)
-        if found is None:
-            raise SipParseError("multipart without its closing delimiter")
-        if len(parts) == limit:
-            raise SipParseError("too many parts")
-        parts.append(body[start + 2 : found.start()])
-        if found[1]:
-            return parts
+    start = -1
+    at = octets.find(delimiter)
+    while at >= 0:
+        after = at + len(delimiter)
+        rest = _rest_of_delimiter(octets, after)
+        if rest is not None:
+            is_closing = rest[1] is not None
+            if start >= 0:
+                if len(parts) == limit:
+                    raise SipParseError("too many parts")
+                parts.append(octets[start + 2 : at])
+                if is_closing:
+                    return parts
+            elif is_closing:
+                raise SipParseError("multipart without a part")
+            # The line's own CRLF stays for the next search: in an empty part it also begins the next delimiter.
+            start = after = rest.end()
+        at = octets.find(delimiter, after)
+    raise SipParseError("multipart without its delimiters")
 
 
 def _parse_part(text: bytes) -> Part:

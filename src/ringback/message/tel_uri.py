@@ -4,7 +4,7 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, unescape
+from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, ascii_lower, ascii_upper, unescape
 
 # global-number-digits = "+" *phonedigit DIGIT *phonedigit ; phonedigit-hex adds A–F * #
 _number = re.compile(r"\+[0-9\-.()]++|[0-9A-Fa-f*#\-.()]++").fullmatch
@@ -33,7 +33,7 @@ class TelUri:
         """The URI that `text` is; raises SipParseError."""
         if len(text) > MAX_URI:
             raise SipParseError("URI too long")
-        if text[:4].lower() != "tel:":
+        if ascii_lower(text[:4]) != "tel:":
             raise SipParseError("not a tel URI")
         number, *parts = text[4:].split(";")
         if _number(number) is None or not number.translate(_SEPARATORS).strip("+"):
@@ -45,7 +45,7 @@ class TelUri:
             found = _param(part)
             if found is None or _bad_escape(part):
                 raise SipParseError("malformed tel URI parameter")
-            params[found[1].lower()] = found[2]
+            params[ascii_lower(found[1])] = found[2]
         if len(params) != len(parts):
             raise SipParseError("URI parameter given twice")
         context = params.get("phone-context")
@@ -63,7 +63,7 @@ class TelUri:
     @property
     def digits(self) -> str:
         """The number without visual separators (§5.1.1), as it is dialled and compared."""
-        return self.number.translate(_SEPARATORS).upper()
+        return ascii_upper(self.number.translate(_SEPARATORS))
 
     @property
     def phone_context(self) -> str | None:
@@ -102,4 +102,4 @@ def _normal_value(name: str, value: str | None) -> str | None:
         value = value.translate(_SEPARATORS)
     elif name == "phone-context":
         value = value.removesuffix(".")
-    return unescape(value).lower()
+    return ascii_lower(unescape(value))

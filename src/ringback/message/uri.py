@@ -4,7 +4,7 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, ascii_lower, escape, parse_uint, unescape
+from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, ascii_lower, ascii_upper, escape, parse_uint, unescape
 from ringback.message.host import HOST, parse_host, render_host, same_host
 from ringback.message.tel_uri import TelUri
 
@@ -40,7 +40,7 @@ _NEVER_ON_ONE_SIDE = ("user", "ttl", "method", "maddr", "transport")
 
 def _same_escapes(found: re.Match[str]) -> str:
     char = chr(int(found[1], 16))
-    return char if char in _MARKED else found[0].upper()
+    return char if char in _MARKED else ascii_upper(found[0])
 
 
 def _normal(text: str) -> str:
@@ -49,7 +49,7 @@ def _normal(text: str) -> str:
 
 
 def _same_param(one: str | None, other: str | None) -> bool:
-    return one == other or (one is not None and other is not None and _normal(one).lower() == _normal(other).lower())
+    return one == other or (one is not None and other is not None and ascii_lower(_normal(one)) == ascii_lower(_normal(other)))
 
 
 class SipUri:
@@ -86,7 +86,7 @@ class SipUri:
         self.password_text = None if password is None else escape(password, _IN_PASSWORD)
         self.host = ascii_lower(host)
         self.port = port
-        self.params = {} if params is None else {n.lower(): None if v is None else escape(v, _IN_PARAM) for n, v in params.items()}
+        self.params = {} if params is None else {ascii_lower(n): None if v is None else escape(v, _IN_PARAM) for n, v in params.items()}
         self.headers_text = "&".join([f"{escape(n, _IN_HEADER)}={escape(v, _IN_HEADER)}" for n, v in headers]) if headers else None
 
     @classmethod
@@ -146,13 +146,13 @@ class SipUri:
     def transport(self) -> str | None:
         """The transport parameter in capitals, as Via writes it; None where the URI does not say."""
         value = self.params.get("transport")
-        return None if value is None else unescape(value).upper()
+        return None if value is None else ascii_upper(unescape(value))
 
     @property
     def maddr(self) -> str | None:
         """The maddr parameter, an IPv6 address without brackets."""
         value = self.param("maddr")
-        return None if value is None else value.strip("[]").lower()
+        return None if value is None else ascii_lower(value.strip("[]"))
 
     @property
     def ttl(self) -> int | None:
@@ -207,7 +207,7 @@ class SipUri:
                 return False
         if self.headers_text == other.headers_text:
             return True
-        return sorted((n.lower(), v) for n, v in self.headers) == sorted((n.lower(), v) for n, v in other.headers)
+        return sorted((ascii_lower(n), v) for n, v in self.headers) == sorted((ascii_lower(n), v) for n, v in other.headers)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SipUri) and _components(self) == _components(other)
@@ -270,7 +270,7 @@ class AnyUri:
         found = _any_uri(text)
         if found is None:
             raise SipParseError("malformed URI")
-        return cls(found[1].lower(), text)
+        return cls(ascii_lower(found[1]), text)
 
     def matches(self, other: object) -> bool:
         """Whether both are the same URI, blind to the scheme's case."""

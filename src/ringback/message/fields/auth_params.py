@@ -3,7 +3,7 @@
 import re
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import MAX_PARAMS, TOKEN, is_quoted, is_token, split_list
+from ringback.message.grammar import MAX_PARAMS, TOKEN, ascii_lower, is_quoted, is_token, split_list
 
 # auth-scheme LWS …
 _schemed = re.compile(rf"({TOKEN})[ \t]++(.++)", re.DOTALL).fullmatch
@@ -33,7 +33,7 @@ def parse_auth_params(text: str) -> AuthParams:
         name, value = name.rstrip(" \t"), value.lstrip(" \t")
         if not equal or not is_token(name) or not (is_token(value) or is_quoted(value)):
             raise SipParseError("malformed parameter")
-        params[name.lower()] = value
+        params[ascii_lower(name)] = value
     if len(params) != len(pairs):
         raise SipParseError("parameter given twice")
     return params

@@ -9,7 +9,7 @@ from ringback.message.grammar import ascii_lower, unquote
 
 # token68 of RFC 7235 §2.1, the form Bearer has
 _is_token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+").fullmatch
-_is_nonce_count = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
+_nonce_count = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
 
 
 class Credentials:
@@ -92,9 +92,10 @@ class Credentials:
         value = self.param("nc")
         if value is None:
             return None
-        if _is_nonce_count(value) is None:
+        found = _nonce_count(value)
+        if found is None:
             raise SipParseError("malformed nonce count")
-        return int(value, 16)
+        return int(found[0], 16)
 
     def __eq__(self, other: object) -> bool:
         return (

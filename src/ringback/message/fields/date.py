@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from ringback.message.errors import SipParseError
+from ringback.message.grammar import parse_uint
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -31,9 +32,10 @@ class Date:
         found = _date(text)
         if found is None:
             raise SipParseError("malformed date")
-        day, month, year, hour, minute, second = found.groups()
+        month = _MONTHS.index(found[2]) + 1
+        day, year, hour, minute, second = [parse_uint(digits, 9999) for digits in found.group(1, 3, 4, 5, 6)]
         try:
-            return cls(datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC))
+            return cls(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
         except ValueError:
             raise SipParseError("no such date") from None
 

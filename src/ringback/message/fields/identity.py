@@ -11,11 +11,14 @@ _is_info = re.compile(r"info[ \t]*+=[ \t]*+<([^<> \t\"]++)>", re.IGNORECASE | re
 
 
 class Identity:
-    """A PASSporT token (`digest`), the URI of the credential it was signed with (`info`), and parameters."""
+    """A PASSporT token (`digest`), the URI of the credential it was signed with (`info`), and parameters.
+
+    `info` is None in the form of RFC 4474, which RFC 4475 §3.1.1.11 still shows: there a field of its own held it.
+    """
 
     __slots__ = ("digest", "info", "params")
 
-    def __init__(self, digest: str, info: str, params: Params | None = None) -> None:
+    def __init__(self, digest: str, info: str | None, params: Params | None = None) -> None:
         self.digest = digest
         self.info = info
         self.params: Params = {} if params is None else params
@@ -28,10 +31,10 @@ class Identity:
         if _is_digest(digest) is None:
             raise SipParseError("malformed identity digest")
         infos = [found[1] for found in map(_is_info, parts) if found]
-        if len(infos) != 1:
-            raise SipParseError("one info parameter expected")
+        if len(infos) > 1:
+            raise SipParseError("parameter given twice")
         rest = [part for part in parts if _is_info(part) is None]
-        return cls(digest, infos[0], parse_params("".join([f";{part}" for part in rest])))
+        return cls(digest, infos[0] if infos else None, parse_params("".join([f";{part}" for part in rest])))
 
     @property
     def algorithm(self) -> str | None:
@@ -51,7 +54,8 @@ class Identity:
         return hash(self.digest)
 
     def __str__(self) -> str:
-        return f"{self.digest};info=<{self.info}>{render_params(self.params)}"
+        info = "" if self.info is None else f";info=<{self.info}>"
+        return f"{self.digest}{info}{render_params(self.params)}"
 
     def __repr__(self) -> str:
         return f"<Identity {self.info}>"

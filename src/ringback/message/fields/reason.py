@@ -1,7 +1,7 @@
 """Reason: why a request was sent (RFC 3326)."""
 
 from ringback.message.fields.token_value import TokenValue
-from ringback.message.grammar import parse_uint
+from ringback.message.grammar import ascii_upper, parse_uint
 
 
 class Reason(TokenValue):
@@ -12,7 +12,7 @@ class Reason(TokenValue):
     @property
     def protocol(self) -> str:
         """The protocol in capitals."""
-        return self.value.upper()
+        return ascii_upper(self.value)
 
     @property
     def cause(self) -> int | None:

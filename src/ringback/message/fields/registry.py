@@ -30,6 +30,7 @@ from ringback.message.fields.token import parse_call_id, parse_event_type, parse
 from ringback.message.fields.token_value import ContentDisposition, TokenValue
 from ringback.message.fields.via import Via
 from ringback.message.fields.warning import WarningValue
+from ringback.message.grammar import ascii_lower
 
 
 class Field(NamedTuple):
@@ -124,8 +125,8 @@ _FIELDS = (
     Field("Warning", WarningValue.parse, is_list=True),
 )
 
-FIELDS: dict[str, Field] = {field.name.lower(): field for field in _FIELDS}
+FIELDS: dict[str, Field] = {ascii_lower(field.name): field for field in _FIELDS}
 """Every known header field by its long name in lower case."""
 
-COMPACT_FORMS: dict[str, str] = {field.compact: field.name.lower() for field in _FIELDS if field.compact}
+COMPACT_FORMS: dict[str, str] = {field.compact: ascii_lower(field.name) for field in _FIELDS if field.compact}
 """Long name in lower case by compact form."""

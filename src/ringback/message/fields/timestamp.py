@@ -29,12 +29,12 @@ class Timestamp:
     @property
     def sent(self) -> float:
         """The sender's clock, in seconds since whenever it likes."""
-        return float(self.sent_text)
+        return _decimal(self.sent_text)
 
     @property
     def delay(self) -> float:
         """Seconds between the request's arrival and the response; 0 where nothing is said."""
-        return float(f"0{self.delay_text or ''}")
+        return _decimal(f"0{self.delay_text or ''}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Timestamp) and str(self) == str(other)
@@ -47,3 +47,9 @@ class Timestamp:
 
     def __repr__(self) -> str:
         return f"<Timestamp {self}>"
+
+
+def _decimal(text: str) -> float:
+    whole, _, decimals = text.partition(".")
+    digits = whole + decimals
+    return int(digits) / 10 ** len(decimals) if digits.isascii() and digits.isdigit() else 0.0

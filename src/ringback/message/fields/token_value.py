@@ -4,7 +4,7 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import Params, ascii_lower, is_token, parse_params, render_params, unquote
+from ringback.message.grammar import Params, ascii_lower, is_token, parse_params, parse_uint, render_params, unquote
 
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
 _is_qvalue = re.compile(r"0(?:\.[0-9]{0,3}+)?+|1(?:\.0{0,3}+)?+").fullmatch
@@ -14,7 +14,8 @@ def parse_qvalue(text: str | None) -> float:
     """A preference from 0 to 1 with at most three decimals; raises SipParseError."""
     if text is None or _is_qvalue(text) is None:
         raise SipParseError("malformed q")
-    return float(text)
+    whole, _, decimals = text.partition(".")
+    return parse_uint(f"{whole}{decimals:0<3}", 1000) / 1000
 
 
 class TokenValue:

@@ -9,6 +9,7 @@ from ringback.message.grammar import (
     PLAIN_PARAMS,
     TOKEN,
     Params,
+    ascii_lower,
     parse_params,
     parse_uint,
     plain_params,
@@ -81,7 +82,7 @@ class Via:
     def received(self) -> str | None:
         """The address the request really came from, numeric, IPv6 without brackets (RFC 5118 §4.5 shows both); None if absent."""
         value = self.params.get("received")
-        return None if value is None else value.strip("[]").lower()
+        return None if value is None else ascii_lower(value.strip("[]"))
 
     @property
     def has_rport(self) -> bool:
@@ -98,7 +99,7 @@ class Via:
     def maddr(self) -> str | None:
         """The address responses go to instead, IPv6 without brackets; None if absent."""
         value = self.params.get("maddr")
-        return None if value is None else value.strip("[]").lower()
+        return None if value is None else ascii_lower(value.strip("[]"))
 
     @property
     def ttl(self) -> int | None:

@@ -4,7 +4,7 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import QUOTED_STRING, TOKEN, quote, unquote
+from ringback.message.grammar import QUOTED_STRING, TOKEN, parse_uint, quote, unquote
 from ringback.message.host import HOST
 
 # warning-value = warn-code SP warn-agent SP warn-text
@@ -27,7 +27,7 @@ class WarningValue:
         found = _warning(text)
         if found is None:
             raise SipParseError("malformed warning")
-        return cls(int(found[1]), found[2], unquote(found[3]))
+        return cls(parse_uint(found[1], 999), found[2], unquote(found[3]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WarningValue) and str(self) == str(other)
