@@ -9,7 +9,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from ringback.address import Endpoint, Flow, Target
 from ringback.transport.connection import Connection
@@ -26,6 +26,12 @@ _BACKLOG = 4_096
 _IP_BIND_ADDRESS_NO_PORT = 24
 
 
+class Listening(Protocol):
+    """Whatever accepts connections until it is closed."""
+
+    def close(self) -> None: ...
+
+
 class TcpTransport:
     """Every TCP endpoint of ours and every connection, accepted or opened."""
 
@@ -36,7 +42,7 @@ class TcpTransport:
         self.limits = limits
         self.now = 0.0
         self.buffer = memoryview(bytearray(_READ_BYTES))
-        self._listeners: dict[Endpoint, Listener] = {}
+        self._listeners: dict[Endpoint, Listening] = {}
         self._numbers = itertools.count(1)
         self._connections: dict[int, Connection] = {}  # all of them, until they are lost
         self._by_number: dict[int, Connection] = {}  # those that can be sent to

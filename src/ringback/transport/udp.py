@@ -44,6 +44,11 @@ def _enlarge(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
 
 
+def is_keepalive(data: bytes) -> bool:
+    """Whether a datagram only keeps a NAT open, as phones' CRLFs and zeros do: it is no message and gets no answer."""
+    return len(data) < 5 or not data.strip(b"\r\n\0 ")
+
+
 class UdpSocket:
     """One bound socket: reads into `user`, writes datagrams. `endpoint` is whom its flows belong to."""
 
@@ -91,7 +96,7 @@ class UdpSocket:
                     self._take_icmp_errors()
                     continue
                 count += 1
-                if len(data) < 5 or (data[0] < 33 and not data.strip(b"\r\n\0 ")):
+                if (len(data) < 5 or data[0] < 33) and is_keepalive(data):
                     user.counts.keepalives += 1
                     continue
                 received(parse(data, limits), data, known(remote) or self.flow(remote))

@@ -1,0 +1,179 @@
+"""A simulated network: hosts that exchange datagrams and streams with delay, loss, duplication and reordering, all from one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
+from ringback.testing.datagrams import SimulatedUdp
+from ringback.testing.streams import SimulatedTcp
+from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
+from ringback.transport.transports import Transports
+from ringback.transport.user import Failed, Received
+
+Address = tuple[str, int]
+
+# Where ports that nobody asked for begin (RFC 6335 §6: dynamic ports).
+_FIRST_FREE_PORT = 49_152
+
+
+class Passed(NamedTuple):
+    """Octets that went from one address to another: `time` is when they arrived; where they were lost, when they were sent."""
+
+    time: float
+    source: Address
+    destination: Address
+    transport: str
+    octets: bytes
+
+
+class Network:
+    """A network in one process, for `SimulatedTimeLoop` (or any loop): the same seed gives the same run, to the last datagram.
+
+    `delay` is the way from host to host in seconds. `loss`, `duplication` and `reordering` are the probabilities, 0.0 to 1.0, that a
+    datagram vanishes, comes twice, or comes late enough (up to ten delays) for others to overtake it. Streams lose nothing and keep
+    their order, as TCP's user sees it. Where `reports_unreachable`, a datagram to a port or host that nobody has comes back as an ICMP
+    error; otherwise it vanishes. All of these may be changed while the network is in use.
+
+        network = Network(loss=0.1, seed=7)
+        transports = network.host("10.0.0.1", received, failed, batch_ended=batch_ended)
+        await transports.open("UDP", "10.0.0.1", 5060)
+
+    `log` holds what arrived, in order; `lost` what did not.
+    """
+
+    def __init__(
+        self,
+        *,
+        delay: float = 0.001,
+        loss: float = 0.0,
+        duplication: float = 0.0,
+        reordering: float = 0.0,
+        seed: int = 0,
+        reports_unreachable: bool = False,
+    ) -> None:
+        self.delay = delay
+        self.loss = loss
+        self.duplication = duplication
+        self.reordering = reordering
+        self.reports_unreachable = reports_unreachable
+        self.log: list[Passed] = []
+        self.lost: list[Passed] = []
+        self.hosts: dict[str, Transports] = {}
+        self.ears: dict[Address, list[SimulatedUdp]] = {}
+        self.listeners: dict[Address, SimulatedTcp] = {}
+        self._chance = random.Random(seed)
+        self._cuts: set[frozenset[str]] = set()
+        self._latest: dict[tuple[Address, Address], float] = {}
+        self._held: list[tuple[Address, Address, Callable[[], None]]] = []
+        self._ports = itertools.count(_FIRST_FREE_PORT)
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def host(
+        self,
+        address: str,
+        received: Received,
+        failed: Failed,
+        *,
+        batch_ended: Callable[[], None],
+        message_limits: MessageLimits = DEFAULT_LIMITS,
+        stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
+    ) -> Transports:
+        """A host with one numeric address: the `Transports` of an element, over this network. It listens on that address or a wildcard."""
+        if address in self.hosts:
+            raise ValueError(f"{address} is another host's address")
+        transports = self.hosts[address] = Transports(
+            received,
+            failed,
+            batch_ended=batch_ended,
+            message_limits=message_limits,
+            stream_limits=stream_limits,
+            kinds={
+                "UDP": lambda user, _: SimulatedUdp(self, address, user),
+                "TCP": lambda user, limits: SimulatedTcp(self, address, user, limits),
+            },
+        )
+        return transports
+
+    def cut(self, one: str, other: str) -> None:
+        """Nothing passes between two hosts until `heal`: datagrams are lost, streams wait, connections do not open."""
+        self._cuts.add(frozenset((one, other)))
+
+    def heal(self, one: str, other: str) -> None:
+        """Ends a `cut`: what streams held back is delivered."""
+        self._cuts.discard(frozenset((one, other)))
+        held, self._held = self._held, []
+        for source, destination, arrive in held:
+            self.pass_in_order(source, destination, arrive)
+
+    def is_cut(self, source: Address, destination: Address) -> bool:
+        """Whether nothing passes between these two now."""
+        return frozenset((source[0], destination[0])) in self._cuts
+
+    def free_port(self) -> int:
+        """A port nobody has been given yet."""
+        return next(self._ports)
+
+    def after(self, delay: float, action: Callable[[], None]) -> None:
+        """Does something `delay` seconds from now; things of one moment happen in the order in which they were asked for."""
+        loop = asyncio.get_running_loop()
+        # A loop's own timers of one moment fire in any order, and a stream's octets must not.
+        heapq.heappush(self._agenda, (round(loop.time() + delay, 9), next(self._sequence), action))
+        self._arm(loop)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._agenda and (self._alarm is None or self._agenda[0][0] < self._alarm.when()):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = loop.call_at(self._agenda[0][0], self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarm = None
+        now = loop.time()
+        try:
+            while self._agenda and self._agenda[0][0] <= now:
+                heapq.heappop(self._agenda)[2]()
+        finally:
+            self._arm(loop)
+
+    def passed(self, source: Address, destination: Address, transport: str, octets: bytes) -> None:
+        """Remembers what arrived."""
+        self.log.append(Passed(asyncio.get_running_loop().time(), source, destination, transport, octets))
+
+    def pass_datagram(
+        self, octets: bytes, source: Address, destination: Address, arrive: Callable[[], str | None], refused: Callable[[str], None]
+    ) -> None:
+        """Lets chance decide about one datagram. `arrive` delivers it, or says why it cannot; then `refused` may hear of it."""
+        if self.is_cut(source, destination) or self._chance.random() < self.loss:
+            self.lost.append(Passed(asyncio.get_running_loop().time(), source, destination, "UDP", octets))
+            return
+        for _ in range(2 if self._chance.random() < self.duplication else 1):
+            late = self._chance.uniform(1, 10) if self._chance.random() < self.reordering else 1
+            self.after(self.delay * late, lambda: self._deliver(octets, source, destination, arrive, refused))
+
+    def _deliver(
+        self, octets: bytes, source: Address, destination: Address, arrive: Callable[[], str | None], refused: Callable[[str], None]
+    ) -> None:
+        reason = arrive()
+        if reason is not None:
+            self.lost.append(Passed(asyncio.get_running_loop().time(), source, destination, "UDP", octets))
+            if self.reports_unreachable:
+                self.after(self.delay, lambda: refused(reason))
+
+    def pass_in_order(self, source: Address, destination: Address, arrive: Callable[[], None]) -> None:
+        """Delivers a piece of a stream; across a `cut`, once that is healed."""
+        if self.is_cut(source, destination):
+            self._held.append((source, destination, arrive))
+            return
+        # Not before what went earlier, even if `delay` became less since.
+        now = asyncio.get_running_loop().time()
+        moment = max(now + self.delay, self._latest.get((source, destination), 0.0))
+        self._latest[source, destination] = moment
+        self.after(moment - now, arrive)
