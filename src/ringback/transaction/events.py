@@ -44,7 +44,11 @@ class ResponseReceived:
 
 
 class TransactionTimedOut:
-    """Timer B or F ended a client transaction, or timer H a server transaction that waited for its ACK."""
+    """A transaction ended because its time was up.
+
+    A client transaction by timer B or F, or 64*T1 after its CANCEL (§9.1); a server transaction by timer H, for want of an ACK, or because
+    its user never answered a request whose client has given up (RFC 4320 §4.2).
+    """
 
     __slots__ = ("transaction",)
 
