@@ -84,7 +84,7 @@ class Stack:
             return
         if self.observer is not None:
             self.observer("in", data, flow, None)
-        self.layer.receive(message, flow, now)
+        self.layer.receive(message, flow, now, data)
         if self.layer.events:
             self._dispatch(now)
 
@@ -159,7 +159,7 @@ class Stack:
         headers = request.headers
         endpoint = flow.endpoint
         headers.prepend("Via", f"SIP/2.0/{endpoint.transport} {endpoint.sent_by};branch={branch}{_multicast(target)}")
-        if target.transport == "UDP" and request.size() > LARGEST_UDP_REQUEST:
+        if target.transport == "UDP" and len(request.to_bytes()) > LARGEST_UDP_REQUEST:
             larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
             if larger is not None:
                 endpoint = larger.endpoint

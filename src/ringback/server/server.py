@@ -29,6 +29,7 @@ from ringback.server.tokens import Tokens
 from ringback.stack import Observer, Stack
 from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
 from ringback.transport.interfaces import local_addresses
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS
@@ -90,7 +91,7 @@ class Server:
             self.record_route = RecordRoute(secrets.token_bytes(32) if self._store is None else self._store.secret("record-route"))
             if config.routing is not None:
                 self._route = load_route(config.routing, Lookup(self.location, self.domains))
-            self.layer = TransactionLayer(token=self._token, max_transactions=config.limits.transactions)
+            self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
             self.stack = Stack(self, self.layer)
             self.stack.observer = self._observer
             self.proxy = Proxy(
@@ -99,6 +100,7 @@ class Server:
                 self.record_route,
                 self._resolver,
                 config.proxy,
+                sources=self._sources,
                 determine=self._determine,
                 refuse=self._refuse,
                 relays_to=frozenset(config.relay.allow).__contains__,
@@ -226,8 +228,15 @@ class Server:
         """Answers what was no SIP message where it can be answered; keeps nothing of it."""
         self.counts.malformed += 1
         request = malformed.request
-        if request is not None and request.method != "ACK":
-            self.layer.answer(request, flow, response_to(request, malformed.status, malformed.reason, tag=self._token()))
+        if request is None or request.method == "ACK":
+            return
+        try:
+            stamp_source(request, flow)
+            response = response_to(request, malformed.status, malformed.reason, tag=self._token())
+            self.layer.outgoing.append((response.to_bytes(), reply_flow(request.via, flow)))
+        except SipParseError:
+            # So little of it can be read that even the answer cannot be made.
+            return
 
     def advance(self, now: float) -> None:
         """Fires what is due of the proxy's timers."""

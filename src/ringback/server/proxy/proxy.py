@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ringback.server.config import ProxyConfig
     from ringback.server.domains import Domains, Place
     from ringback.server.proxy.record_route import RecordRoute
+    from ringback.server.sources import Sources
     from ringback.stack import Stack
     from ringback.transaction.transaction import ClientTransaction, ServerTransaction
     from ringback.transport.resolver import Resolver
@@ -54,6 +55,7 @@ class Proxy:
         resolver: Resolver,
         config: ProxyConfig,
         *,
+        sources: Sources,
         determine: Determine,
         refuse: Refuse,
         relays_to: Callable[[str], bool],
@@ -68,6 +70,7 @@ class Proxy:
         self._record_route = record_route
         self._resolver = resolver
         self._config = config
+        self._sources = sources
         self._determine = determine
         self._refuse = refuse
         self._relays_to = relays_to
@@ -111,19 +114,21 @@ class Proxy:
         if decision is None:
             decision = self._determine(request, lambda later, then: self._follow(context, request, later, then))
             if decision is None:
-                transaction.user = context
-                self.unanswered += 1
-                if is_invite:
-                    self._stack.respond(transaction, trying(request), now)
+                self._keep(context, request, now)
                 return
         if isinstance(decision, Forward):
-            transaction.user = context
-            self.unanswered += 1
-            if is_invite:
-                self._stack.respond(transaction, trying(request), now)
+            self._keep(context, request, now)
             context.start(request, self._bounded(decision), decision.ring_for, now)
         else:
             self._answer(transaction, request, decision)
+
+    def _keep(self, context: ResponseContext, request: Request, now: float) -> None:
+        """From here on the request has state; an INVITE is told so at once (§16.2)."""
+        context.transaction.user = context
+        self.unanswered += 1
+        if context.is_invite:
+            self._sources.opened(context.transaction.flow.host)
+            self._stack.respond(context.transaction, trying(request), now)
 
     def _target_of(self, request: Request, place: Place, is_in_dialog: bool) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
@@ -254,6 +259,8 @@ class Proxy:
     def answered(self, context: ResponseContext) -> None:
         """A final response of this context went upstream."""
         self.unanswered -= 1
+        if context.is_invite:
+            self._sources.closed(context.transaction.flow.host)
 
     def advance(self, now: float) -> None:
         """Ends branches whose time is up."""

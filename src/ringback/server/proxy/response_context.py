@@ -44,8 +44,8 @@ class Branch:
         elif isinstance(event, TransportFailed):
             self.context.target_failed(self, now)
         elif self.final is None:
-            # §16.7 item 6, §16.6 item 7: a branch that timed out counts as if it had answered 408.
-            self.context.ended_here(self, 408, now)
+            # §16.6 item 7: a branch that timed out counts as if it had answered 408; one that its caller gave up (§9.1), 487.
+            self.context.ended_here(self, 487 if self.is_cancelled and not self.is_given_up else 408, now)
 
 
 class Cancelling:
@@ -174,7 +174,8 @@ class ResponseContext:
                 self._cancel(branch, now)
             if status > 100 and not self.is_answered:
                 if self.is_invite:
-                    self._proxy.timers.start_timer_c(branch, now)
+                    if not branch.is_cancelled:
+                        self._proxy.timers.start_timer_c(branch, now)
                     self._forward_upstream(response, now)
                 # RFC 4320 §4.1: a provisional response but 100 may not go back for a non-INVITE request.
             return
@@ -249,15 +250,13 @@ class ResponseContext:
         self._cancel_all(now)
 
     def time_is_up(self, branch: Branch, now: float) -> None:
-        """Timer C, `ring_for`, or a cancelled branch that never ended (§16.8, §9.1)."""
-        if branch.final is not None:
+        """Timer C or `ring_for` (§16.8): a target that rings is cancelled, one that never said a word counts as timed out."""
+        if branch.final is not None or branch.is_cancelled:
             return
-        if branch.has_provisional and not branch.is_cancelled:
-            branch.is_given_up = True
-            branch.is_cancelled = True
+        branch.is_given_up = branch.is_cancelled = True
+        if branch.has_provisional:
             self._cancel(branch, now)
         else:
-            branch.is_given_up = True
             self.ended_here(branch, 408, now)
 
     def _cancel_all(self, now: float) -> None:
@@ -274,8 +273,9 @@ class ResponseContext:
         transaction = branch.transaction
         if transaction is not None and not branch.is_cancel_sent:
             branch.is_cancel_sent = True
+            # The layer ends the INVITE's transaction if no final response follows in time (§9.1).
+            self._proxy.timers.stop(branch)
             self._proxy.send_on(cancel_of(transaction.request), transaction.flow, _CANCELLING, now)
-            self._proxy.timers.await_cancelled(branch, now)
 
 
 # Stands for a final response already forwarded: a context that outlives its answer, for late 2xx (RFC 6026), keeps no message.
