@@ -20,8 +20,11 @@ MESSAGE = SOURCE / "message"
 # (file, function) -> why the case of letters may be changed there with the Unicode-wide method.
 CASE_MAY_CHANGE = {
     ("grammar.py", "ascii_lower"): "it is the guard: text.isascii() stands beside it",
-    ("grammar.py", "parse_params"): "every name has been matched as a token, which is ASCII",
+    ("grammar.py", "ascii_upper"): "the same",
+    ("grammar.py", "_params"): "every name has been matched as a token, which is ASCII",
     ("headers.py", "_spellings"): "names from our own table, at import",
+    ("via.py", "parse"): "protocol, transport and host have been matched by patterns that hold ASCII only",
+    ("uri.py", "parse"): "the host has been matched by a pattern that holds ASCII only",
 }
 
 
