@@ -140,6 +140,16 @@ def test_connections_remembered_are_bounded(tmp_path: Path, monkeypatch: pytest.
     assert [p.sequence for p in found] == [1, 1, 1, 1, 4]
 
 
+def test_an_old_capture_stays_until_a_message_takes_its_place(tmp_path: Path) -> None:
+    written(tmp_path, entry(INVITE), entry(RINGING))
+    assert len(written(tmp_path)) == 2
+    assert len(written(tmp_path, entry(INVITE))) == 1
+
+
+def test_a_capture_in_which_nothing_passed(tmp_path: Path) -> None:
+    assert written(tmp_path) == []
+
+
 @pytest.mark.interop
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_tshark_reads_sip_on_any_port(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 
 from ringback.address import DEFAULT_PORTS, Endpoint
 from ringback.message.limits import MessageLimits
+from ringback.transaction.layer import MAX_TRANSACTIONS
 from ringback.transport.limits import StreamLimits
 
 IN_MEMORY = ":memory:"
@@ -98,7 +99,9 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     uri_bytes: Annotated[int, Meta(ge=64, le=16_777_216, description="A Request-URI; 414 above.")] = _MESSAGE.uri_bytes
     via_count: Annotated[int, Meta(ge=1, le=10_000, description="Via values of one message.")] = _MESSAGE.via_count
     route_count: Annotated[int, Meta(ge=1, le=10_000, description="Route values of one message.")] = _MESSAGE.route_count
-    transactions: Annotated[Count, Meta(description="Live server transactions; above, new requests get 503 with Retry-After.")] = 400_000
+    transactions: Annotated[Count, Meta(description="Transactions alive at once; above, new requests get 503 with Retry-After.")] = (
+        MAX_TRANSACTIONS
+    )
     half_open_per_source: Annotated[
         Count, Meta(description="INVITEs without a final answer from one address that is not authenticated; 503 above.")
     ] = 20

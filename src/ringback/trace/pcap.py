@@ -26,17 +26,20 @@ Place = tuple[IPv4Address | IPv6Address, int]
 
 
 class Pcap:
-    """Writes a new file; each packet is written at once and whole. Raises OSError."""
+    """Writes a file anew, from its first message on; each packet is written at once and whole. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._file = path.open("wb", buffering=0)
-        self._file.write(struct.pack("<IHHiIII", MAGIC, 2, 4, 0, 0, _SNAPLEN, LINKTYPE_RAW))
+        # What stood in the file stays until there is something to put in its place: a server that cannot start destroys no capture.
+        self._file = path.open("ab", buffering=0)
+        self._has_begun = False
         self._next_octet: dict[tuple[Place, Place], int] = {}
         self._count = 0
 
     def write(self, entry: Entry) -> None:
         """Appends a message: one datagram, or as many TCP segments as it takes."""
+        if not self._has_begun:
+            self._begin()
         flow = entry.flow
         peer = _address(flow.host), flow.port
         ours = _local_address(entry, peer[0]), flow.endpoint.port
@@ -44,6 +47,11 @@ class Pcap:
         seconds, microseconds = divmod(round(entry.time * 1_000_000), 1_000_000)
         for packet in self._packets(source, destination, flow.endpoint.is_reliable, entry.octets):
             self._file.write(struct.pack("<IIII", seconds & 0xFFFFFFFF, microseconds, len(packet), len(packet)) + packet)
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self._file.truncate(0)
+        self._file.write(struct.pack("<IHHiIII", MAGIC, 2, 4, 0, 0, _SNAPLEN, LINKTYPE_RAW))
 
     def _packets(self, source: Place, destination: Place, is_reliable: bool, octets: bytes) -> list[bytes]:
         if not is_reliable:
@@ -81,7 +89,9 @@ class Pcap:
         return ip + addresses + header + octets
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file; one that was new is an empty capture even if nothing passed."""
+        if not self._has_begun and self._file.tell() == 0:
+            self._begin()
         self._file.close()
 
 

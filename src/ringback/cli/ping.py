@@ -1,0 +1,147 @@
+"""`ringback ping`: OPTIONS to a URI (RFC 3261 §11), with sipsak's exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ringback.address import DEFAULT_PORTS, Target, host_port
+from ringback.cli.fault import Fault
+from ringback.message.errors import SipParseError
+from ringback.message.uri import SipUri, parse_uri
+from ringback.trace.printable import printable
+
+if TYPE_CHECKING:
+    from ringback.cli.pinger import Answer
+
+_SHOWN = ("Allow", "Accept", "Supported", "Server", "User-Agent", "Contact", "Warning", "Retry-After")
+
+
+def seconds_between(least: float, most: float) -> Callable[[str], float]:
+    """An option type: a duration within bounds."""
+
+    def seconds(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1
+        # Written so that "nan" fails too.
+        if not least <= value <= most:
+            raise click.BadParameter(f"{text!r} must be a number of seconds from {least:g} to {most:g}")
+        return value
+
+    return seconds
+
+
+@click.command(short_help="Ask a SIP server or phone what it can do.")
+@click.argument("uri")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="How many requests to send.")
+@click.option("--interval", default=1.0, show_default=True, type=seconds_between(0, 3600), help="From one request to the next.")
+@click.option("--timeout", default=5.0, show_default=True, type=seconds_between(0.01, 3600), help="How long to wait for each answer.")
+@click.option("--transport", type=click.Choice(["udp", "tcp"]), help="[default: what the URI says, else udp]")
+@click.option("--from", "from_", metavar="URI", help="Who asks.  [default: sip:ping@ and the address used]")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
+def ping(uri: str, count: int, interval: float, timeout: float, transport: str | None, from_: str | None, is_json: bool) -> None:
+    """Ask a SIP server or phone what it can do (OPTIONS), and see how long the answer takes.
+
+    The exit status is 0 if every answer was 2xx, 1 if one was another final answer, 2 if the question could not be asked, 3 if an
+    answer never came.
+    """
+    asked = _sip_uri(uri if uri.lower().startswith(("sip:", "sips:")) else f"sip:{uri}", "URI")
+    asker = None if from_ is None else str(_sip_uri(from_, "--from"))
+    raise SystemExit(asyncio.run(_ping(asked, count, interval, timeout, transport, asker, is_json)))
+
+
+def _sip_uri(text: str, what: str) -> SipUri:
+    try:
+        uri = parse_uri(text)
+    except SipParseError as error:
+        raise Fault(f"{what}: {printable(text)} is no SIP URI: {error.reason}") from None
+    if not isinstance(uri, SipUri):
+        raise Fault(f"{what}: {printable(text)} is no SIP URI")
+    return uri
+
+
+async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transport: str | None, asker: str | None, is_json: bool) -> int:  # noqa: ASYNC109
+    from ringback.cli.pinger import Pinger
+
+    target = await find_target(uri, transport)
+    console = Console(highlight=False, soft_wrap=True)
+    if not is_json:
+        console.print(Text(f"OPTIONS {printable(str(uri))} at {target.transport} {host_port(target.host, target.port)}", "dim"))
+    try:
+        pinger = await Pinger.open(target)
+    except OSError as error:
+        raise Fault(f"{host_port(target.host, target.port)} cannot be reached from here: {error.strerror or error}") from None
+    answers = []
+    loop = asyncio.get_running_loop()
+    try:
+        for number in range(1, count + 1):
+            begin = loop.time()
+            answer = await pinger.ask(str(uri), timeout, asker)
+            answers.append(answer)
+            _tell(console, number, answer, target, is_json, is_first=len(answers) == 1)
+            if number < count:
+                await asyncio.sleep(max(begin + interval - loop.time(), 0))
+    finally:
+        await pinger.close()
+    if count > 1 and not is_json:
+        _sum_up(console, answers)
+    return max(answer.exit_code for answer in answers)
+
+
+async def find_target(uri: SipUri, transport: str | None) -> Target:
+    """Where to ask: numeric hosts and localhost at once, other names from the system's resolver. Raises `Fault`."""
+    name = (transport or uri.transport or "udp").upper()
+    if uri.scheme == "sips" or name not in ("UDP", "TCP"):
+        raise Fault(f"the transport {'tls' if uri.scheme == 'sips' else printable(name.lower())} is not built yet; allowed are udp and tcp")
+    host = uri.maddr or uri.host
+    port = uri.port or DEFAULT_PORTS[name]
+    if host == "localhost":
+        host = "127.0.0.1"
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        raise Fault(f"{printable(host)}: {getattr(error, 'strerror', None) or 'no host name'}") from None
+    return Target(name, str(found[0][4][0]), port)
+
+
+def _tell(console: Console, number: int, answer: Answer, target: Target, is_json: bool, is_first: bool) -> None:
+    """Prints one answer; what the other side can do is printed with the first."""
+    milliseconds = round(answer.seconds * 1000, 3)
+    fields = {name: ", ".join(values) for name in _SHOWN if (values := answer.fields(name))}
+    if is_json:
+        told: dict[str, Any] = {"number": number, "target": f"{target.transport.lower()}:{host_port(target.host, target.port)}"}
+        if answer.response is None:
+            told["fault"] = answer.fault
+        else:
+            told |= {"status": answer.response.status, "reason": answer.response.reason, "ms": milliseconds}
+            told |= {name.lower().replace("-", "_"): text for name, text in fields.items()}
+        # ASCII: control characters and octets that were not UTF-8 come out as escapes.
+        click.echo(json.dumps(told))
+        return
+    if answer.response is None:
+        console.print(Text.assemble((answer.fault, "red"), f"  #{number}"))
+        return
+    style = "green" if answer.response.is_success else "red"
+    console.print(
+        Text.assemble((printable(f"{answer.response.status} {answer.response.reason}"), style), f"  {milliseconds:.3f} ms  #{number}")
+    )
+    if is_first:
+        for name, text in fields.items():
+            console.print(Text.assemble((f"  {name:<11} ", "dim"), printable(text)))
+
+
+def _sum_up(console: Console, answers: list[Answer]) -> None:
+    times = sorted(answer.seconds * 1000 for answer in answers if answer.response is not None)
+    line = f"{len(answers)} asked, {len(times)} answered"
+    if times:
+        line += f"; fastest {times[0]:.3f} ms, median {times[len(times) // 2]:.3f} ms, slowest {times[-1]:.3f} ms"
+    console.print(line)

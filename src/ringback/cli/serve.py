@@ -1,0 +1,191 @@
+"""`ringback serve`: registrar, location service and proxy until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ringback.address import Endpoint, host_port
+from ringback.cli.fault import Fault, os_fault
+from ringback.trace.json_lines import JsonLines
+from ringback.trace.live import LiveLadder
+from ringback.trace.pcap import Pcap
+from ringback.trace.trace import Sink, Trace
+
+if TYPE_CHECKING:
+    from ringback.server.config import Config
+    from ringback.server.server import Server
+
+
+def _print_example(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        from ringback.server.config_file import example_config
+
+        click.echo(example_config(), nl=False)
+        context.exit()
+
+
+@click.command(short_help="Run a SIP server.")
+@click.option("--config", "file", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file; the options below are put over it.")
+@click.option(
+    "--domain", "domains", multiple=True, metavar="DOMAIN", help="A domain whose users are here; may be repeated. None: every domain."
+)
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="URI",
+    help="udp://ADDRESS:PORT or tcp://ADDRESS:PORT; may be repeated.  [default: udp://0.0.0.0:5060]",
+)
+@click.option("--data", metavar="FOLDER", help="What must survive a restart; :memory: keeps nothing.  [default: ~/.local/share/ringback]")
+@click.option("--auth", metavar="none|digest", help="Who may register and call. none is everybody and must be asked for.")
+@click.option("--trace", "ladder", is_flag=True, help="Print every message as a line of a ladder diagram.")
+@click.option("--trace-file", metavar="FILE", help="Keep every message: .pcap for Wireshark, .json one object a line.")
+@click.option(
+    "--example-config",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_example,
+    help="Print a configuration file with every key explained.",
+)
+def serve(
+    file: Path | None,
+    domains: tuple[str, ...],
+    listen: tuple[str, ...],
+    data: str | None,
+    auth: str | None,
+    ladder: bool,
+    trace_file: str | None,
+) -> None:
+    """Run a SIP server: users register, call each other and are called.
+
+    SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads the routing file again.
+    """  # fmt: skip
+    from ringback.server.config import ConfigError
+    from ringback.server.config_file import read_config
+
+    options: dict[str, Any] = {"domains": list(domains), "listen": list(listen), "data": data, "auth": auth}
+    trace = {"ladder": ladder, "file": trace_file}
+    options["trace"] = {key: value for key, value in trace.items() if value}
+    try:
+        config = read_config(file, {key: value for key, value in options.items() if value})
+    except ConfigError as error:
+        raise Fault(str(error)) from None
+    observer = _trace(config)
+    try:
+        asyncio.run(_run(config, observer))
+    finally:
+        if observer is not None:
+            observer.close()
+
+
+async def _run(config: Config, observer: Trace | None) -> None:
+    from ringback.server.routing_file import RoutingFileError
+    from ringback.server.server import Server
+    from ringback.server.store import StoreError
+
+    stopping, at_once = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (at_once if stopping.is_set() else stopping).set()
+
+    server = Server(config, observer=observer, report=_say)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await server.start()
+    except (RoutingFileError, StoreError) as error:
+        raise Fault(str(error)) from None
+    except OSError as error:
+        raise Fault(os_fault(error)) from None
+    try:
+        loop.add_signal_handler(signal.SIGHUP, _reload, server)
+        _announce(server)
+        await stopping.wait()
+        await _either(server.drain(), at_once.wait())
+    finally:
+        await server.close()
+
+
+async def _either(*awaitables: Any) -> None:
+    """Waits for the first to be done and gives up the others."""
+    tasks = [asyncio.ensure_future(one) for one in awaitables]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _reload(server: Server) -> None:
+    if server.reload() is None:
+        _say("routing read again" if server.config.routing is not None else "nothing to read again: no routing file is named")
+
+
+def _trace(config: Config) -> Trace | None:
+    """The observer that the configuration asks for. Raises `Fault` where its file cannot be had."""
+    sinks: list[Sink] = []
+    file = config.trace.file
+    if file is not None:
+        try:
+            sinks.append(Pcap(file) if file.suffix == ".pcap" else JsonLines(file))
+        except OSError as error:
+            raise Fault(f"--trace-file: {os_fault(error)}") from None
+    if config.trace.ladder:
+        sinks.append(LiveLadder(_StandardOutput(highlight=False)))
+    return Trace(sinks, given_up=_given_up) if sinks else None
+
+
+class _StandardOutput(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read the ladder is gone: rich would end the program, but the calls go on."""
+        raise BrokenPipeError("nobody reads it any more")
+
+
+def _given_up(name: str, error: OSError) -> None:
+    if isinstance(error, BrokenPipeError):
+        # What is still in the buffer would fail once more at the end of the program.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _say(f"trace to {name} given up: {error.strerror or error}")
+
+
+def _say(line: str) -> None:
+    click.echo(f"ringback: {line}", err=True)
+
+
+def _announce(server: Server) -> None:
+    """Says on stderr what is served, where, and what should worry the operator."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    config = server.config
+    console.print(Text(f"ringback {version('ringback')}", "bold"))
+    rows: list[tuple[str, str]] = [
+        ("listening", _listening(server.transports.endpoints)),
+        ("domains", ", ".join(config.domains) or "every domain, for none was named"),
+        ("data", str(config.data) if config.data is not None else "in memory only: a restart forgets who is registered"),
+    ]
+    if config.routing is not None:
+        rows.append(("routing", str(config.routing)))
+    if config.trace.file is not None:
+        rows.append(("trace", str(config.trace.file)))
+    for name, value in rows:
+        console.print(Text.assemble((f"  {name:<10}", "dim"), value))
+    console.print(Text("  warning   no authentication: anybody may register as anybody, and call", "yellow"))
+
+
+def _listening(endpoints: list[Endpoint]) -> str:
+    """`127.0.0.1:5060 udp tcp, …`: the transports of each address together."""
+    places: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        places.setdefault(host_port(endpoint.host, endpoint.port), []).append(endpoint.transport.lower())
+    return ", ".join(f"{place} {' '.join(transports)}" for place, transports in places.items())
