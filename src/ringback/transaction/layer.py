@@ -26,7 +26,7 @@ from ringback.transaction.machines import (
     TERMINATED,
     TRANSPORT_ERROR,
 )
-from ringback.transaction.matching import cancelled_key, has_cookie, is_old_key, old_key, request_key, response_key, transaction_key
+from ringback.transaction.matching import cancelled_key, client_of, has_cookie, is_old_key, old_key, request_key, transaction_key
 from ringback.transaction.reply import is_multicast, reply_flow, stamp_source
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transaction.transaction import ClientTransaction, ServerTransaction, Transaction
@@ -85,8 +85,7 @@ class TransactionLayer(Medium):
             self._request_received(message, flow, now, data)
 
     def _response_received(self, response: Response, flow: Flow, now: float) -> None:
-        key = response_key(response)
-        transaction = None if key is None else self.clients.get(key)
+        transaction = client_of(response, self.clients)
         if transaction is None:
             self.stray_responses += 1
             return

@@ -12,7 +12,7 @@ from ringback.message.fields.via import Via
 from ringback.message.message import Message, Request, Response
 
 if TYPE_CHECKING:
-    from ringback.transaction.transaction import ServerTransaction
+    from ringback.transaction.transaction import ClientTransaction, ServerTransaction
 
 
 def has_cookie(via: Via) -> bool:
@@ -35,10 +35,20 @@ def method_of(key: str) -> str:
     return key[key.rfind("\n") + 1 :]
 
 
-def response_key(response: Response) -> str | None:
-    """The key of the client transaction that a response belongs to; None where it can be none of ours."""
+def client_of(response: Response, clients: dict[str, ClientTransaction]) -> ClientTransaction | None:
+    """The client transaction that a response belongs to, of those given by their keys (§17.1.3)."""
     via = response.via
-    return transaction_key(via, response.cseq.method) if has_cookie(via) else None
+    line = response.headers.line("cseq")
+    if line is None or "branch" not in via.params:
+        return None
+    # What stands behind the last blank is the method unless somebody writes a CSeq strangely; then no transaction is found this way.
+    transaction = clients.get(transaction_key(via, line[line.rfind(" ") + 1 :]))
+    if transaction is None:
+        try:
+            return clients.get(transaction_key(via, response.cseq.method))
+        except SipParseError:
+            return None
+    return transaction
 
 
 def request_key(request: Request, via: Via) -> str:

@@ -27,13 +27,12 @@ class _Transaction:
 
     __slots__ = ("flow", "key", "octets", "rows", "state", "user")
 
-    def __init__(self, key: str, flow: Flow, start: Row, octets: bytes, user: Any) -> None:
-        self.key = key
-        self.flow = flow
-        self.state: str = start.state
-        self.rows: Rows = start.rows
-        self.octets = octets
-        self.user = user
+    key: str
+    flow: Flow
+    state: str
+    rows: Rows
+    octets: bytes
+    user: Any
 
     @property
     def method(self) -> str:
@@ -63,6 +62,14 @@ class ClientTransaction(_Transaction):
 
     __slots__ = ()
 
+    def __init__(self, key: str, flow: Flow, start: Row, octets: bytes, user: Any) -> None:
+        self.key = key
+        self.flow = flow
+        self.state = start.state
+        self.rows = start.rows
+        self.octets = octets
+        self.user = user
+
     @property
     def request(self) -> Request:
         """The request, parsed anew: of an INVITE in Proceeding the head only. `LookupError` where nothing needs it any more."""
@@ -78,7 +85,12 @@ class ServerTransaction(_Transaction):
     __slots__ = ("response",)
 
     def __init__(self, key: str, flow: Flow, start: Row, octets: bytes) -> None:
-        super().__init__(key, flow, start, octets, None)
+        self.key = key
+        self.flow = flow
+        self.state = start.state
+        self.rows = start.rows
+        self.octets = octets
+        self.user = None
         self.response = b""
 
     @property
