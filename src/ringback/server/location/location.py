@@ -51,7 +51,8 @@ class Location:
 
     Without a store an update is committed at once; with a store and no loop, before `update` returns. With both there is group commit: at
     once where the last one is `interval` seconds ago, else together with whatever else comes until then. An update is called back on the
-    loop's thread, in the order of the updates.
+    loop's thread, in the order of the updates; `batch_ended`, where it is set, is called after those of one commit, so that what they
+    answered can leave together.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Location:
         """
         self.clock: Callable[[], float] = clock or (loop.time if loop is not None else time.monotonic)
         self.capacity = capacity
+        self.batch_ended: Callable[[], None] | None = None
         self._wall = wall
         self._loop = loop
         self._interval = interval
@@ -294,8 +296,8 @@ class Location:
                 self._index.put(update.aor, update.bindings)
                 if self._staged.get(update.aor) is update.bindings:
                     del self._staged[update.aor]
+                self._call_back(update, None)
             self._arm_sweep()
-            self._call_back(writing.updates, None)
         if error is not None:
             self._owed = writing.owed | self._owed
             self._shift += writing.batch.shift
@@ -303,13 +305,16 @@ class Location:
                 self._fail(writing.updates, error)
         elif self._updates or self._owed or self._shift:
             self._arm_flush()
+        if self.batch_ended is not None:
+            self.batch_ended()
 
     def _fail(self, updates: list[_Update], error: StoreError) -> None:
         """Undoes everything staged: what came after the failed batch may rest on it, and need not wait to fail in its turn."""
         updates = updates + self._updates
         self._updates, self._rows = [], {}
         self._staged.clear()
-        self._call_back(updates, error)
+        for update in updates:
+            self._call_back(update, error)
 
     def _give_up(self) -> None:
         """The disk hangs: those who wait are told now, those who come are refused until it answers."""
@@ -318,6 +323,8 @@ class Location:
             self._given_up = True
             updates, self._writing.updates = self._writing.updates, []
             self._fail(updates, StoreUnavailable("the disk does not answer"))
+            if self.batch_ended is not None:
+                self.batch_ended()
 
     def _take_back(self, writing: _Writing) -> None:
         """A batch given up was written after all: the store shall hold again what the index holds."""
@@ -326,14 +333,13 @@ class Location:
         for row in rows:
             self._owed[row] = held.get(row)
 
-    def _call_back(self, updates: list[_Update], error: StoreError | None) -> None:
-        for update in updates:
-            try:
-                update.committed(error)
-            except Exception as exception:  # one caller's fault must not cost the others their answer
-                if self._loop is None:
-                    raise
-                self._loop.call_exception_handler({"message": "a registration's callback failed", "exception": exception})
+    def _call_back(self, update: _Update, error: StoreError | None) -> None:
+        try:
+            update.committed(error)
+        except Exception as exception:  # one caller's fault must not cost the others their answer
+            if self._loop is None:
+                raise
+            self._loop.call_exception_handler({"message": "a registration's callback failed", "exception": exception})
 
     def _arm_sweep(self) -> None:
         if self._loop is not None and self._sweep_alarm is None and self._index.size:

@@ -1,0 +1,139 @@
+"""What a REGISTER makes of the bindings of its address-of-record (RFC 3261 §10.3 steps 6 and 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ringback.message.fields.name_addr import NameAddr, Star
+from ringback.message.grammar import render_params
+from ringback.message.message import Request
+from ringback.message.uri import SipUri, parse_uri
+from ringback.server.config import RegistrarConfig
+from ringback.server.location.binding import Binding
+from ringback.server.registrar.refused import Refused
+
+# A Contact's URI and parameters together: a 200 repeats them all, to whoever asks.
+MAX_CONTACT = 1_024
+# Below an hour, and only there, a wish may be refused as too brief (§10.3 step 7).
+_HOUR = 3_600
+
+
+class Registration:
+    """One REGISTER as far as its bindings go: who asks (`call_id`, `cseq`, `source`), and by what rules (`config`)."""
+
+    __slots__ = ("_check", "aor", "call_id", "config", "cseq", "expires", "new_row", "now", "source")
+
+    def __init__(
+        self,
+        request: Request,
+        aor: str,
+        source: str,
+        now: float,
+        config: RegistrarConfig,
+        new_row: Callable[[], int],
+        check: Callable[[SipUri, str], None] | None,
+    ) -> None:
+        """`check(uri, source)` raises `Refused` for a Contact that may not be bound; None where any may."""
+        self.aor = aor
+        self.source = source
+        self.now = now
+        self.config = config
+        self.new_row = new_row
+        self.call_id = request.call_id
+        self.cseq: int = request.cseq.number
+        self.expires: int | None = request.expires
+        self._check = check
+
+    def applied(self, contacts: Sequence[NameAddr | Star], before: Sequence[Binding]) -> list[Binding]:
+        """The bindings after this REGISTER, given those before it that have not expired; `Refused` or `SipParseError`, and none change."""
+        if len(contacts) > self.config.max_contacts:
+            raise Refused(403, f"Too Many Contacts, at Most {self.config.max_contacts}")
+        addresses = [contact for contact in contacts if isinstance(contact, NameAddr)]
+        if len(addresses) < len(contacts):
+            if addresses or len(contacts) > 1 or self.expires != 0:
+                raise Refused(400, "Contact * Must Stand Alone With Expires 0")
+            for binding in before:
+                self._check_order(binding)
+            return []
+        after = list(before)
+        for contact in addresses:
+            self._apply(contact, before, after)
+        if len(after) > self.config.max_contacts and len(after) > len(before):
+            raise Refused(403, f"Too Many Bindings, at Most {self.config.max_contacts}")
+        return after
+
+    def _apply(self, contact: NameAddr, before: Sequence[Binding], after: list[Binding]) -> None:
+        expires = self._granted(contact)
+        text = contact.uri_text
+        index = _find(contact, after)
+        found = None if index is None else after[index]
+        if found is not None and found in before:
+            # A Contact that stands twice in one REGISTER is not out of order: its last word holds.
+            self._check_order(found)
+        if expires == 0:
+            if index is not None:
+                del after[index]
+            elif not isinstance(contact.uri, SipUri):
+                raise Refused(403, "Contact Is No SIP URI")
+            return
+        params = contact.params
+        kept = "" if not params or (len(params) == 1 and "expires" in params) else _without_expires(contact)
+        if len(text) + len(kept) > MAX_CONTACT:
+            raise Refused(403, f"Contact Too Long, at Most {MAX_CONTACT} Characters")
+        if found is None or found.contact != text or found.source != self.source:
+            # What was looked at when it was bound need not be looked at when it is refreshed.
+            uri = contact.uri
+            if not isinstance(uri, SipUri):
+                raise Refused(403, "Contact Is No SIP URI")
+            if self._check is not None:
+                self._check(uri, self.source)
+        q = contact.q
+        binding = Binding(
+            self.new_row() if found is None else found.row,
+            self.aor,
+            text,
+            kept,
+            1.0 if q is None else q,
+            self.now + expires,
+            expires,
+            self.call_id,
+            self.cseq,
+            "",
+            self.source,
+        )
+        if index is None:
+            after.append(binding)
+        else:
+            after[index] = binding
+
+    def _granted(self, contact: NameAddr) -> int:
+        """The expiration interval: the Contact's wish, else the request's, else ours; never longer than `max_expires`."""
+        wish = contact.expires
+        if wish is None:
+            wish = self.config.default_expires if self.expires is None else self.expires
+        if 0 < wish < _HOUR and wish < self.config.min_expires:
+            raise Refused(423, headers=[("Min-Expires", str(self.config.min_expires))])
+        return min(wish, self.config.max_expires)
+
+    def _check_order(self, binding: Binding) -> None:
+        if binding.call_id == self.call_id and self.cseq <= binding.cseq:
+            raise Refused(500, "CSeq Out of Order")
+
+
+def _find(contact: NameAddr, bindings: list[Binding]) -> int | None:
+    """The binding of this Contact: one written alike, else one whose URI is equivalent (§19.1.4, which is not transitive)."""
+    if not bindings:
+        return None
+    text = contact.uri_text
+    for index, binding in enumerate(bindings):
+        if binding.contact == text:
+            return index
+    uri = contact.uri
+    for index, binding in enumerate(bindings):
+        if uri.matches(parse_uri(binding.contact)):
+            return index
+    return None
+
+
+def _without_expires(contact: NameAddr) -> str:
+    return render_params({name: value for name, value in contact.params.items() if name != "expires"})

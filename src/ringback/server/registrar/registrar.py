@@ -1,0 +1,156 @@
+"""The registrar (RFC 3261 §10.3): takes REGISTER requests, keeps bindings in the location service, answers once they are stored."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from ringback.message.derive import response_to
+from ringback.message.errors import SipParseError
+from ringback.message.fields.date import Date
+from ringback.message.message import Request, Response
+from ringback.message.uri import SipUri
+from ringback.server.config import RegistrarConfig
+from ringback.server.domains import Domains
+from ringback.server.location.location import Location
+from ringback.server.proxy.routing import Reject
+from ringback.server.registrar.bindings import Registration
+from ringback.server.registrar.refused import Refused
+from ringback.server.registrar.source import check_source
+from ringback.server.store import StoreUnavailable
+from ringback.transaction.events import RequestReceived
+from ringback.transaction.transaction import ServerTransaction
+
+# From so many seconds on, spread over as many more, so that those refused together do not come back together (§21.5.4).
+_RETRY_AFTER = 3
+
+
+class Registrar:
+    """A UAS for REGISTER alone. It never challenges: who may register is for its caller to have found out (§10.3 steps 3 and 4).
+
+    As long as nobody authenticates, a Contact has to be at the address its REGISTER came from; `foreign_contacts` lifts that.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        domains: Domains,
+        config: RegistrarConfig,
+        *,
+        respond: Callable[[ServerTransaction, Response, float], None],
+        refuse: Callable[[ServerTransaction, Request, Reject], None],
+        token: Callable[[], str],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`respond` sends a 200 through its transaction, `refuse` answers once and forgets; `token` makes tags; `wall` gives seconds since
+        1970. Both may be called after `receive` has returned, when the location service calls back.
+        """
+        self._location = location
+        self._domains = domains
+        self._config = config
+        self._respond = respond
+        self._refuse = refuse
+        self._token = token
+        self._wall = wall
+        self._second = -1
+        self._date = ""
+        self._check = None if config.foreign_contacts else self._check_source
+
+    def receive(self, event: RequestReceived, now: float) -> None:
+        """Processes one REGISTER whose Request-URI names a domain of ours (step 1)."""
+        transaction = event.transaction
+        if transaction is None:
+            return
+        request = event.request
+        try:
+            self._inspect(request)
+            aor = self._aor(request)
+            location = self._location
+            bindings = location.staged(aor)
+            if "contact" in request.headers:
+                live = [binding for binding in bindings if binding.expires_at > now]
+                registration = Registration(request, aor, event.flow.host, now, self._config, location.new_row, self._check)
+                bindings = tuple(registration.applied(request.contacts, live))
+        except Refused as refused:
+            self._refuse(transaction, request, refused.reject)
+        except SipParseError as error:
+            self._refuse(transaction, request, Reject(400, f"Malformed {error.field}: {error.reason}" if error.field else error.reason))
+        else:
+            location.update(aor, bindings, partial(self._answer, transaction, request, aor))
+
+    def _inspect(self, request: Request) -> None:
+        """§8.2.1 to §8.2.3: the method, extensions required, a body."""
+        if request.method != "REGISTER":
+            raise Refused(405, headers=[("Allow", "REGISTER")])
+        headers = request.headers
+        if "require" in headers:
+            # None is understood yet.
+            raise Refused(420, headers=[("Unsupported", ", ".join(request.require))])
+        if request.body:
+            disposition = headers.value("content-disposition")
+            if disposition is None or (disposition.params.get("handling") or "").lower() != "optional":
+                # The empty list says that no type of body is understood (§20.1).
+                raise Refused(415, headers=[("Accept", "")])
+
+    def _aor(self, request: Request) -> str:
+        """Step 5: the address-of-record, canonical; 404 where it is of no domain of ours, or of another one than the Request-URI's."""
+        line = request.headers.line("to")
+        start, end = (-1, -1) if line is None else (line.find("<"), line.find(">"))
+        # The usual To is told by its shape, and its URI is among those remembered: no need to take the field apart.
+        usual = line is not None and 0 <= start < end and '"' not in line and (end + 1 == len(line) or line.startswith(";tag=", end + 1))
+        try:
+            to = self._domains.place(line[start + 1 : end] if line is not None and usual else request.to.uri_text)
+        except SipParseError as error:
+            raise SipParseError(error.reason, "To") from None
+        aor = to.aor
+        if aor is None:
+            raise Refused(404)
+        domain = self._domains.place(request.uri_text).uri
+        ours = self._domains
+        if (
+            isinstance(domain, SipUri)
+            and isinstance(to.uri, SipUri)
+            and domain.host != to.uri.host
+            # A URI of one of our addresses names the server, and through it every domain served.
+            and not ours.is_own_address(domain)
+            and not ours.is_own_address(to.uri)
+        ):
+            raise Refused(404, "Address-of-Record Is Not of the Request-URI's Domain")
+        return aor
+
+    def _check_source(self, uri: SipUri, source: str) -> None:
+        check_source(uri, source, self._domains)
+
+    def _answer(self, transaction: ServerTransaction, request: Request, aor: str, error: Exception | None) -> None:
+        """Step 8, once the location service has committed; step 7's last word where it could not."""
+        if error is not None:
+            if isinstance(error, StoreUnavailable):
+                # Departs from RFC 3261 §10.3: 503 in place of 500, which says the same and when to try again (§21.5.4).
+                after = str(_RETRY_AFTER + secrets.randbelow(_RETRY_AFTER))
+                self._refuse(transaction, request, Reject(503, "Bindings Cannot Be Stored Now", [("Retry-After", after)]))
+            else:
+                self._refuse(transaction, request, Reject(500, "Bindings Cannot Be Stored"))
+            return
+        now = self._location.clock()
+        response = response_to(request, 200, tag=self._token())
+        headers = response.headers
+        contacts = [
+            # Rounded up but for the clock's own noise: a binding just made shows the whole interval granted.
+            f"<{binding.contact}>{binding.params};expires={int(binding.expires_at - now + 0.999)}"
+            for binding in self._location.lookup(aor)
+        ]
+        if contacts:
+            headers.append("Contact", ", ".join(contacts))
+        headers.append("Date", self._now())
+        self._respond(transaction, response, now)
+
+    def _now(self) -> str:
+        """The Date (§20.17), written once a second."""
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            self._date = str(Date(datetime.fromtimestamp(second, UTC)))
+        return self._date

@@ -1,0 +1,37 @@
+"""Whether a Contact is where its REGISTER came from: without authentication, all that shows a party asked for its own calls."""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ringback.message.uri import SipUri
+from ringback.server.domains import Domains
+from ringback.server.registrar.refused import Refused
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """The numeric address; an IPv4 address that an IPv6 socket shows is that IPv4 address, a zone is this machine's own affair."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_at(host: str, source: str) -> bool:
+    """Whether a URI's host is the numeric address `source`. A name is not: what it resolves to may change or be another's."""
+    if host == source:
+        return True
+    address = _address(host)
+    return address is not None and address == _address(source)
+
+
+def check_source(uri: SipUri, source: str, domains: Domains) -> None:
+    """Refuses a Contact that would send calls to someone who did not ask for them, or back to this server (403)."""
+    # §19.1.1: a request goes to maddr, whatever the host says.
+    target = uri if uri.maddr is None else SipUri(uri.maddr, port=uri.port, scheme=uri.scheme)
+    for host in {uri.host, target.host}:
+        if not is_at(host, source):
+            raise Refused(403, f"Contact Is Not at {source} Where the REGISTER Came From")
+    if domains.is_own_address(target):
+        raise Refused(403, "Contact Is This Server Itself")
