@@ -66,10 +66,10 @@ def _split_unusual_lines(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _value(line: str) -> str:
     """The value of a raw line: unfolded, trimmed of blanks."""
-    text = line[line.index(":") + 1 :]
-    if "\r\n" in text:
+    text = line[line.index(":") + 1 :].strip(" \t")
+    if "\r" in text:
         text = " ".join([part.strip(" \t") for part in text.split("\r\n")])
-    return text.strip(" \t")
+    return text
 
 
 def _checked(value: object) -> str:
@@ -149,21 +149,27 @@ class Headers:
 
         Raises `SipParseError` that names the field where it does not parse.
         """
-        key = key_of(name)
-        if self._first is None:
-            self._first = {}
-        elif key in self._first:
-            return self._first[key]
-        if key not in self._keys:
+        return self.first(key_of(name))
+
+    def first(self, key: str) -> Any:
+        """`value` for those who have the key at hand."""
+        first = self._first
+        if first is None:
+            first = self._first = {}
+        elif key in first:
+            return first[key]
+        keys = self._keys
+        if key not in keys:
             return None
+        line = self._lines[keys.index(key)]
+        text = _value(line)
         field = FIELDS.get(key)
-        text = _value(self._lines[self._keys.index(key)])
         if field is None or field.parse is None:
             return text
         try:
-            if field.is_list and "," in text:
+            if "," in text and field.is_list:
                 text = split_list(text)[0]
-            parsed = self._first[key] = field.parse(text)
+            parsed = first[key] = field.parse(text)
         except SipParseError as error:
             raise SipParseError(error.reason, field.name) from None
         return parsed

@@ -14,12 +14,12 @@ from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 
 def _tag(headers: Headers, key: str) -> str | None:
-    """The tag of From or To, read from the raw line where that is safe: after the last `>` and with no quotes there."""
+    """The tag of From or To, read from the raw line where that is safe: right after the last `>`, any quotes before it balanced."""
     line = headers.line(key)
     if line is None:
         return None
     end = line.rfind(">")
-    if end >= 0:
+    if end >= 0 and ('"' not in line or (line.count('"') == 2 and "\\" not in line)):
         parameters = line[end + 1 :]
         if not parameters:
             return None
@@ -52,7 +52,7 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via (§20.42); `SipParseError` where there is none."""
-        via: Via | None = self.headers.value("via")
+        via: Via | None = self.headers.first("via")
         if via is None:
             from ringback.message.errors import SipParseError
 
@@ -94,7 +94,7 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """CSeq (§20.16)."""
-        value: CSeq = self.headers.value("cseq")
+        value: CSeq = self.headers.first("cseq")
         return value
 
     @property
@@ -120,7 +120,7 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards (§20.22)."""
-        value: int | None = self.headers.value("max-forwards")
+        value: int | None = self.headers.first("max-forwards")
         return value
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ringback.message.errors import SipParseError
+from ringback.message.fields.registry import FIELDS
 from ringback.message.grammar import is_token
 from ringback.message.headers import Headers, split_lines
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
@@ -13,7 +14,6 @@ _METHODS = frozenset(
     "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" ")
 )
 _ONCE = ("from", "to", "call-id", "cseq")
-_AT_MOST_ONCE = ("content-length", "max-forwards")
 
 
 class Malformed:
@@ -112,30 +112,38 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
     except SipParseError as error:
         raise _Fault(error.reason, 400, _salvage(start, lines)) from None
     headers = message.headers = Headers.from_lines(keys, lines)
+    count = keys.count
+    # §7.3.1: these stand once; two of them are where two elements would read two different messages.
+    if (
+        count("from") != 1
+        or count("to") != 1
+        or count("call-id") != 1
+        or count("cseq") != 1
+        or count("content-length") > 1
+        or count("max-forwards") > 1
+    ):
+        raise _Fault(_wrong_count(keys), 400, request if "via" in keys else None)
     try:
-        via = headers.value("via")
-        if via is None:
+        if headers.first("via") is None:
             raise _Fault("Missing Via")
-        for key in _ONCE:
-            if key not in keys:
-                raise _Fault(f"Missing {key.title().replace('Id', 'ID').replace('Cseq', 'CSeq')}", 400, request)
-        # §7.3.1: these may stand once only; two of them are where two elements would read two different messages.
-        for key in _ONCE + _AT_MOST_ONCE:
-            if keys.count(key) > 1:
-                raise _Fault(f"Repeated {key.title().replace('Id', 'ID').replace('Cseq', 'CSeq')}", 400, request)
-        for key in ("from", "to"):
-            line = headers.line(key)
-            if line is not None and '"' in line and (line.count('"') != 2 or "\\" in line):
-                headers.value(key)
-        cseq = headers.value("cseq")
-        if request is not None and cseq.method != request.method:
+        if request is not None and headers.first("cseq").method != request.method:
             raise _Fault("CSeq Method Differs from Request", 400, request)
-        if keys.count("via") > limits.via_count or keys.count("route") > limits.route_count:
-            raise _Fault("Too Many Hops Recorded", 400, request)
     except SipParseError as error:
-        answerable = request if request is not None and error.field != "Via" else None
-        raise _Fault(f"Malformed {error.field}: {error.reason}" if error.field else error.reason, 400, answerable) from None
+        answerable = None if error.field == "Via" else request
+        raise _Fault(f"Malformed {error.field}: {error.reason}", 400, answerable) from None
+    if line_count > limits.route_count and (count("via") > limits.via_count or count("route") > limits.route_count):
+        raise _Fault("Too Many Hops Recorded", 400, request)
     return message
+
+
+def _wrong_count(keys: list[str]) -> str:
+    """Says which field is missing or stands twice."""
+    for key in ("from", "to", "call-id", "cseq", "content-length", "max-forwards"):
+        if keys.count(key) > 1:
+            return f"Repeated {FIELDS[key].name}"
+        if key in _ONCE and key not in keys:
+            return f"Missing {FIELDS[key].name}"
+    raise AssertionError("no field is missing or repeated")
 
 
 def _content_length(message: Request | Response) -> int | None:
