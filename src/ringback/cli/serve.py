@@ -112,6 +112,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
         loop.add_signal_handler(signal.SIGHUP, _reload, server)
         _announce(server)
         await stopping.wait()
+        _say(f"ending: what is under way may take {config.drain.seconds:g} s; a second signal ends at once")
         await _either(server.drain(), at_once.wait())
     finally:
         await server.close()
