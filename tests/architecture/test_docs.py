@@ -14,7 +14,7 @@ import pytest
 
 from docs import generate
 from ringback.server.config_file import read_config
-from ringback.server.proxy.routing import Forward, Redirect, Reject
+from ringback.server.proxy import Forward, Redirect, Reject
 from tests.architecture.tree import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

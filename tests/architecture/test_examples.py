@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ringback.message.uri import parse_uri
-from ringback.server.proxy.routing import Forward, Redirect, Reject
+from ringback.server.proxy import Forward, Redirect, Reject
 from tests.architecture.tree import ROOT, python_files
 
 LONGEST = 40
@@ -16,7 +16,7 @@ ROUTES = ROOT / "examples" / "routes.py"
 EXAMPLES = python_files(ROOT / "examples")
 SHOWN = {
     "parse_message.py": "transaction z9hG4bK74b43 over UDP",
-    "simulated_call.py": "200 OK",
+    "simulated_network.py": "after 3.502 s",
 }
 """What each program's output holds; an example without a line here fails."""
 
