@@ -57,6 +57,30 @@ def test_over_tcp() -> None:
     assert heard[0].split("\r\n")[1].startswith("Via: SIP/2.0/TCP 127.0.0.1:")
 
 
+def test_a_field_that_does_not_parse_is_shown_as_it_came() -> None:
+    with udp_peer(lambda request: [response(request, "200 OK", 'Allow: INVITE, "ACK', "Server:")]) as (port, _):
+        result = ping(f"sip:127.0.0.1:{port}")
+    assert result.output.split("\n")[2:] == ['  Allow       INVITE, "ACK', ""]
+
+
+def test_only_the_first_final_answer_counts() -> None:
+    with udp_peer(lambda request: [response(request, "200 OK"), response(request, "500 Late")]) as (port, heard):
+        result = ping(f"sip:127.0.0.1:{port}", "--count", "2", "--interval", "0")
+    assert result.output.count("200 OK") == 2
+    assert len(heard) == 2
+
+
+def test_nothing_answered_has_no_times() -> None:
+    with udp_peer(lambda _: []) as (port, _):
+        result = ping(f"sip:127.0.0.1:{port}", "--count", "2", "--interval", "0", "--timeout", "0.01")
+    assert result.output.endswith("2 asked, 0 answered\n")
+
+
+def test_localhost_is_this_machine() -> None:
+    with udp_peer(lambda request: [response(request)]) as (port, _):
+        assert f" at UDP 127.0.0.1:{port}\n" in ping(f"localhost:{port}").output
+
+
 def test_a_refusal_is_1() -> None:
     with udp_peer(lambda request: [response(request, "100 Trying"), response(request, "404 Not Found")]) as (port, _):
         result = ping(f"sip:nobody@127.0.0.1:{port}")

@@ -1,10 +1,20 @@
 """The observer: every message to every sink, and a sink that fails hurts nobody."""
 
+import io
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from ringback.message.parser import Malformed
 from ringback.trace.entry import Entry
-from ringback.trace.trace import Trace
+from ringback.trace.json_lines import JsonLines
+from ringback.trace.live import LiveLadder
+from ringback.trace.pcap import Pcap
+from ringback.trace.trace import Sink, Trace
 from tests.trace.passed import ALICE, INVITE
 
 
@@ -66,6 +76,25 @@ def test_by_default_a_failure_is_silent() -> None:
     trace = Trace([Notebook("full", 0)])
     trace("in", INVITE, ALICE)
     trace.close()
+
+
+@given(st.lists(st.tuples(st.binary(max_size=120), st.sampled_from(["in", "out"]), st.booleans()), max_size=5))
+def test_no_octets_break_any_sink(passed: list[tuple[bytes, str, bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sinks: list[Sink] = [
+            LiveLadder(Console(file=io.StringIO(), width=100, force_terminal=True)),
+            JsonLines(Path(folder) / "x.json"),
+            Pcap(Path(folder) / "x.pcap"),
+        ]
+        failed: list[str] = []
+        trace = Trace(sinks, given_up=lambda name, _: failed.append(name))
+        for data, direction, is_fault in passed:
+            for octets in (data, INVITE[:200] + data + INVITE[200:]):
+                trace(direction, octets, ALICE, Malformed("Malformed Header Line") if is_fault else None)
+        trace.close()
+        assert failed == []
+        lines = (Path(folder) / "x.json").read_bytes().count(b"\n")
+    assert lines == 2 * len(passed)
 
 
 def test_only_a_failing_sink_is_caught() -> None:

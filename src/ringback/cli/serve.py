@@ -102,6 +102,8 @@ async def _run(config: Config, observer: Trace | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    # Until it has started there is nothing to read again, and SIGHUP would kill it.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
         await server.start()
     except (RoutingFileError, StoreError) as error:
