@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALONE = ("parser", "transactions", "memory")
+ALONE = ("parser", "transactions", "proxy", "memory")
 WITH_PEERS = ("calls",)
 ROOT = Path(__file__).resolve().parents[1]
 

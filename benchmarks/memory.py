@@ -15,37 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import messages
-from ringback.address import Endpoint, Flow, Target
-from ringback.message.message import Request
-from ringback.message.parser import parse_datagram
-from ringback.server.config import Config, LimitsConfig, RegistrarConfig
+from benchmarks.silent_server import CALLEE, PORT, Silence, feed, silent_server
 from ringback.server.server import Server
-from ringback.transport.transports import Transports
 
 GOALS = {"held INVITE": 4096, "binding": 1024}
-PORT = 5060
-CALLEE = "127.0.0.2"
-
-
-class Silence:
-    """Transports that find ways but send nothing: keeps what would have been sent until it is looked at."""
-
-    def __init__(self, transports: Transports) -> None:
-        self._transports = transports
-        self.sent: list[bytes] = []
-
-    @property
-    def endpoints(self) -> list[Endpoint]:
-        """The server's own."""
-        return self._transports.endpoints
-
-    def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
-        """As the transports find it."""
-        return self._transports.flow_to(target, prefer)
-
-    def send(self, data: bytes, flow: Flow) -> None:
-        """Sends nothing."""
-        self.sent.append(data)
 
 
 def resident() -> int:
@@ -57,13 +30,6 @@ def resident() -> int:
 def address(number: int) -> tuple[str, int]:
     """A loopback address of its own for each caller: as many sources as there are calls."""
     return f"127.{1 + number // 62_500 % 250}.{number // 250 % 250}.{1 + number % 250}", PORT
-
-
-def feed(server: Server, data: bytes, remote: tuple[str, int]) -> None:
-    """Hands the server a datagram as its socket would."""
-    endpoint = server.transports.endpoints[0]
-    server.stack.received(parse_datagram(data), data, Flow(endpoint, remote))
-    server.stack.batch_ended()
 
 
 def register(server: Server, number: int) -> None:
@@ -83,25 +49,14 @@ def ring(server: Server, silence: Silence, number: int) -> None:
     feed(server, messages.invite(number, f"{host}:{port}"), (host, port))
     forwarded = next(data for data in silence.sent if data.startswith(b"INVITE "))
     silence.sent.clear()
-    feed(server, messages.response(forwarded, "180 Ringing"), (CALLEE, PORT))
+    feed(server, messages.response(forwarded, "180 Ringing"), CALLEE)
     assert any(data.startswith(b"SIP/2.0 180 ") for data in silence.sent), silence.sent
     silence.sent.clear()
 
 
 async def measure(what: str, count: int, is_traced: bool) -> float:
     """Bytes per object: resident, or as tracemalloc counts them."""
-    limits = LimitsConfig(half_open_per_source=1_000_000)
-    config = Config(
-        auth="none", domains=["example.test"], listen=["udp://127.0.0.1:0"], limits=limits, registrar=RegistrarConfig(foreign_contacts=True)
-    )
-    server = Server(config, report=lambda line: None)
-    await server.start()
-    silence = Silence(server.transports)
-    server.stack.attach(silence)
-    try:
-        bob = messages.register(0, f"{CALLEE}:{PORT}").replace(b"sip:u0@", b"sip:bob@")
-        feed(server, bob, (CALLEE, PORT))
-        assert isinstance(parse_datagram(bob), Request)
+    async with silent_server() as (server, silence):
         make: Callable[[int], None] = (
             (lambda number: register(server, number)) if what == "binding" else (lambda number: ring(server, silence, number))
         )
@@ -120,9 +75,6 @@ async def measure(what: str, count: int, is_traced: bool) -> float:
         held = len(server.layer.servers) if what == "held INVITE" else len(server.location)
         assert held >= count, f"{held} of {count} are held: {silence.sent[-1:]}"
         return (after - before) / count
-    finally:
-        tracemalloc.stop()
-        await server.close()
 
 
 def main(arguments: list[str]) -> int:

@@ -46,7 +46,29 @@ def response(request: bytes, status: str, top_via: str = "") -> bytes:
     kept = [line for line in lines if line.startswith(("Via:", "From:", "Call-ID:", "CSeq:", "Record-Route:"))]
     to = next(line for line in lines if line.startswith("To:"))
     above = [top_via] if top_via else []
-    head = [f"SIP/2.0 {status}", *above, *kept, f"{to};tag=b", "Contact: <sip:bob@192.0.2.20:5060>", "Content-Length: 0"]
+    head = [f"SIP/2.0 {status}", *above, *kept, f"{to};tag=b", "Contact: <sip:bob@127.0.0.2:5060>", "Content-Length: 0"]
+    return ("\r\n".join(head) + "\r\n\r\n").encode()
+
+
+def in_dialog(invite: bytes, answered: bytes, method: str, number: int) -> bytes:
+    """A caller's request within the dialog that a 2xx made: Route from its Record-Route, Request-URI its Contact."""
+    lines = answered.decode().partition("\r\n\r\n")[0].split("\r\n")
+    fields = [line.partition(": ") for line in lines[1:]]
+    routes = [value for name, _, value in fields if name == "Record-Route"]
+    own = {name: value for name, _, value in fields}
+    contact = own["Contact"].strip("<>")
+    via = next(line for line in invite.decode().split("\r\n") if line.startswith("Via:"))
+    head = [
+        f"{method} {contact} SIP/2.0",
+        f"{via}{method}",
+        *(f"Route: {route}" for route in reversed(routes)),
+        "Max-Forwards: 70",
+        f"From: {own['From']}",
+        f"To: {own['To']}",
+        f"Call-ID: {own['Call-ID']}",
+        f"CSeq: {number} {method}",
+        "Content-Length: 0",
+    ]
     return ("\r\n".join(head) + "\r\n\r\n").encode()
 
 
