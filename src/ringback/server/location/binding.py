@@ -21,7 +21,7 @@ def aor_of(uri: SipUri) -> str:
 class Binding:
     """A contact under which an address-of-record is reached until `expires_at`. Never changed once made: a refresh is a new one."""
 
-    __slots__ = ("aor", "call_id", "contact", "cseq", "expires", "expires_at", "params", "path", "q", "row", "source")
+    __slots__ = ("aor", "call_id", "contact", "cseq", "expires", "expires_at", "is_sip", "params", "path", "q", "row", "source")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Binding:
         self.row = row
         self.aor = aor
         self.contact = contact
+        self.is_sip = contact[:4].lower() in ("sip:", "sips")
         self.params = params
         self.q = q
         self.expires_at = expires_at

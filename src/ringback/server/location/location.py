@@ -137,7 +137,7 @@ class Location:
         return self._index.size
 
     def lookup(self, aor: str | SipUri) -> Sequence[Binding]:
-        """The live bindings of an address-of-record, highest q first; it is given as `aor_of` has it, or as a URI.
+        """The live bindings a call to an address-of-record can go to, highest q first; it is given as `aor_of` has it, or as a URI.
 
         A `sips:` URI finds only `sips:` contacts: what was asked to be secure is not sent in the clear (§16.6 item 6, RFC 5630 §5.3).
         """
@@ -150,9 +150,14 @@ class Location:
             return ()
         now = self.clock()
         for binding in bindings:
-            if binding.expires_at <= now:
-                return [b for b in bindings if b.expires_at > now]
+            if binding.expires_at <= now or not binding.is_sip:
+                return [b for b in bindings if b.expires_at > now and b.is_sip]
         return bindings
+
+    def registered(self, aor: str) -> Sequence[Binding]:
+        """All live bindings of an address-of-record, those included whose URI only another medium could follow (mailto, tel)."""
+        now = self.clock()
+        return [b for b in self._by_aor.get(aor, ()) if b.expires_at > now]
 
     def staged(self, aor: str) -> tuple[Binding, ...]:
         """The bindings of an address-of-record as the updates under way will leave them, expired ones included."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ringback.message.fields.name_addr import NameAddr, Star
 from ringback.message.grammar import render_params
 from ringback.message.message import Request
-from ringback.message.uri import SipUri, parse_uri
+from ringback.message.uri import Uri, parse_uri
 from ringback.server.config import RegistrarConfig
 from ringback.server.location.binding import Binding
 from ringback.server.registrar.refused import Refused
@@ -31,7 +31,7 @@ class Registration:
         now: float,
         config: RegistrarConfig,
         new_row: Callable[[], int],
-        check: Callable[[SipUri, str], None] | None,
+        check: Callable[[Uri, str], None] | None,
     ) -> None:
         """`check(uri, source)` raises `Refused` for a Contact that may not be bound; None where any may."""
         self.aor = aor
@@ -73,8 +73,6 @@ class Registration:
         if expires == 0:
             if index is not None:
                 del after[index]
-            elif not isinstance(contact.uri, SipUri):
-                raise Refused(403, "Contact Is No SIP URI")
             return
         params = contact.params
         kept = "" if not params or (len(params) == 1 and "expires" in params) else _without_expires(contact)
@@ -83,8 +81,6 @@ class Registration:
         if found is None or found.contact != text or found.source != self.source:
             # What was looked at when it was bound need not be looked at when it is refreshed.
             uri = contact.uri
-            if not isinstance(uri, SipUri):
-                raise Refused(403, "Contact Is No SIP URI")
             if self._check is not None:
                 self._check(uri, self.source)
         q = contact.q

@@ -12,7 +12,7 @@ from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.fields.date import Date
 from ringback.message.message import Request, Response
-from ringback.message.uri import SipUri
+from ringback.message.uri import Uri
 from ringback.server.config import RegistrarConfig
 from ringback.server.domains import Domains
 from ringback.server.location.location import Location
@@ -77,7 +77,8 @@ class Registrar:
         except Refused as refused:
             self._refuse(transaction, request, refused.reject)
         except SipParseError as error:
-            self._refuse(transaction, request, Reject(400, f"Malformed {error.field}: {error.reason}" if error.field else error.reason))
+            # What knows no field is a URI or parameter of the Contact, taken apart only here.
+            self._refuse(transaction, request, Reject(400, f"Malformed {error.field or 'Contact'}: {error.reason}"))
         else:
             location.update(aor, bindings, partial(self._answer, transaction, request, aor))
 
@@ -96,7 +97,10 @@ class Registrar:
                 raise Refused(415, headers=[("Accept", "")])
 
     def _aor(self, request: Request) -> str:
-        """Step 5: the address-of-record, canonical; 404 where it is of no domain of ours, or of another one than the Request-URI's."""
+        """Step 5: the address-of-record, canonical; 404 where it is of no domain of ours.
+
+        All domains of one server are one administrative domain: RFC 3665 §2.1 registers bob@biloxi at ss2.biloxi.
+        """
         line = request.headers.line("to")
         start, end = (-1, -1) if line is None else (line.find("<"), line.find(">"))
         # The usual To is told by its shape, and its URI is among those remembered: no need to take the field apart.
@@ -108,20 +112,9 @@ class Registrar:
         aor = to.aor
         if aor is None:
             raise Refused(404)
-        domain = self._domains.place(request.uri_text).uri
-        ours = self._domains
-        if (
-            isinstance(domain, SipUri)
-            and isinstance(to.uri, SipUri)
-            and domain.host != to.uri.host
-            # A URI of one of our addresses names the server, and through it every domain served.
-            and not ours.is_own_address(domain)
-            and not ours.is_own_address(to.uri)
-        ):
-            raise Refused(404, "Address-of-Record Is Not of the Request-URI's Domain")
         return aor
 
-    def _check_source(self, uri: SipUri, source: str) -> None:
+    def _check_source(self, uri: Uri, source: str) -> None:
         check_source(uri, source, self._domains)
 
     def _answer(self, transaction: ServerTransaction, request: Request, aor: str, error: Exception | None) -> None:
@@ -140,7 +133,7 @@ class Registrar:
         contacts = [
             # Rounded up but for the clock's own noise: a binding just made shows the whole interval granted.
             f"<{binding.contact}>{binding.params};expires={int(binding.expires_at - now + 0.999)}"
-            for binding in self._location.lookup(aor)
+            for binding in self._location.registered(aor)
         ]
         if contacts:
             headers.append("Contact", ", ".join(contacts))

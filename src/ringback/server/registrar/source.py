@@ -3,7 +3,7 @@
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from ringback.message.uri import SipUri
+from ringback.message.uri import SipUri, Uri
 from ringback.server.domains import Domains
 from ringback.server.registrar.refused import Refused
 
@@ -26,8 +26,10 @@ def is_at(host: str, source: str) -> bool:
     return address is not None and address == _address(source)
 
 
-def check_source(uri: SipUri, source: str, domains: Domains) -> None:
+def check_source(uri: Uri, source: str, domains: Domains) -> None:
     """Refuses a Contact that would send calls to someone who did not ask for them, or back to this server (403)."""
+    if not isinstance(uri, SipUri):
+        raise Refused(403, f"Contact Is No SIP URI at {source} Where the REGISTER Came From")
     # §19.1.1: a request goes to maddr, whatever the host says.
     target = uri if uri.maddr is None else SipUri(uri.maddr, port=uri.port, scheme=uri.scheme)
     for host in {uri.host, target.host}:
