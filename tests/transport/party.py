@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from ringback.address import Endpoint, Flow
 from ringback.message.message import Request, Response
@@ -115,3 +115,47 @@ async def read_datagram(sock: socket.socket) -> bytes:
     """The next datagram a peer's socket gets."""
     async with asyncio.timeout(PATIENCE):
         return await asyncio.get_running_loop().sock_recv(sock, 65_535)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for something that nobody reports, such as a connection that is gone."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+@contextlib.contextmanager
+def peer(port: int, host: str = "127.0.0.1", source: str | None = None) -> Iterator[socket.socket]:
+    """A peer's connection to a listening port, non-blocking."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as sock:
+        if source is not None:
+            sock.bind((source, 0))
+        # The kernel completes a connection on loopback at once, whether or not it is accepted yet.
+        sock.connect((host, port))
+        sock.setblocking(False)
+        yield sock
+
+
+async def write(sock: socket.socket, data: bytes) -> None:
+    """Sends all of it over a peer's connection."""
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.get_running_loop().sock_sendall(sock, data)
+
+
+async def read(sock: socket.socket, count: int) -> bytes:
+    """So many octets from a peer's connection, fewer if it ends."""
+    data = b""
+    async with asyncio.timeout(PATIENCE):
+        while len(data) < count and (more := await asyncio.get_running_loop().sock_recv(sock, count - len(data))):
+            data += more
+    return data
+
+
+async def read_to_end(sock: socket.socket) -> bytes:
+    """What comes over a peer's connection until it is closed, in order or by reset."""
+    data = b""
+    async with asyncio.timeout(PATIENCE):
+        with contextlib.suppress(ConnectionResetError):
+            while more := await asyncio.get_running_loop().sock_recv(sock, 65_536):
+                data += more
+    return data

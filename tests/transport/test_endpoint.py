@@ -66,5 +66,7 @@ def test_kinds_of_address() -> None:
     assert [is_multicast(host) for host in ("224.0.1.75", "239.255.255.255", "240.0.0.1", "22.0.0.1", "ff02::1", "FF02::1", "fe80::1")] == [
         True, True, False, False, True, True, False,
     ]  # fmt: skip
-    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "128.0.0.1", "::")] == [True, True, False, False]
+    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "0::0:1", "128.0.0.1", "::", ":x", "::1\0")] == [
+        True, True, True, False, False, False, False,
+    ]  # fmt: skip
     assert [is_wildcard(host) for host in ("0.0.0.0", "::", "127.0.0.1")] == [True, True, False]

@@ -107,6 +107,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the owner calls.
 
+    @property
+    def was_made(self) -> bool:
+        """Whether asyncio has ever connected it."""
+        return self._transport is not None
+
     def send(self, data: bytes) -> None:
         """Writes, or keeps until the connection is open."""
         self._active_at = self._owner.now
@@ -136,11 +141,10 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self, reason: str | None = None) -> None:
         """Closes at once; `reason`, if given, is told to whoever sent over this flow."""
         self._reason = reason
-        was_opening = self._transport is None
         self._enter(CLOSED)
         if self._transport is not None:
             self._transport.abort()
-        elif was_opening:
+        else:
             self.lost()
 
     def lost(self) -> None:

@@ -10,6 +10,8 @@ from ipaddress import ip_address
 
 from ringback.address import Endpoint, Target, host_port
 
+_IPV6_LOOPBACK = bytes(15) + b"\1"
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 
@@ -23,7 +25,12 @@ def is_multicast(host: str) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a numeric address stays within this machine."""
-    return host.startswith("127.") or host == "::1"
+    if ":" not in host:
+        return host.startswith("127.")
+    try:
+        return socket.inet_pton(socket.AF_INET6, host.partition("%")[0]) == _IPV6_LOOPBACK
+    except (OSError, ValueError):
+        return False
 
 
 def is_wildcard(host: str) -> bool:

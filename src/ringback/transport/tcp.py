@@ -149,23 +149,29 @@ class TcpTransport:
 
     # Opening and accepting.
 
-    def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         number = connection.flow.connection
         task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(lambda _: self._tasks.pop(number, None))
+        return task
 
     def _refused(self) -> None:
         self.user.counts.refused += 1
 
     def _accept(self, sock: socket.socket, remote: SocketAddress, endpoint: Endpoint) -> None:
         connection = self._new(endpoint, remote, is_accepted=True)
-        self._start(connection, self._take(connection, sock))
+
+        def taken(_task: asyncio.Task[None]) -> None:
+            # A task cancelled before its first step has handed its socket to nobody.
+            if not connection.was_made:
+                sock.close()
+
+        self._start(connection, self._take(connection, sock)).add_done_callback(taken)
 
     async def _take(self, connection: Connection, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
         except OSError:
-            sock.close()
             connection.abort()
 
     def dial(self, connection: Connection) -> None:
