@@ -32,9 +32,9 @@ _quoted_at = re.compile(QUOTED_STRING).match
 _quoted_pair = re.compile(r"\\(.)", re.DOTALL)
 _needs_pair = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 _escaped_octet = re.compile(rb"%([0-9A-Fa-f]{2})")
-_list_mark = re.compile(r'[",<(]').search
+_list_mark = re.compile(r'[",<]').search
 _param_mark = re.compile(r'[";<]').search
-_comment_mark = re.compile(r"[()\\]").search
+_comment_marks = re.compile(r"[()]|\\.", re.DOTALL).finditer
 
 # generic-param = token [ EQUAL ( token / host / quoted-string ) ]
 # Departs from RFC 3261 §25.1: an unquoted value may hold any visible ASCII but the separators that end it, because deployed
@@ -136,28 +136,24 @@ def skip_quoted(text: str, start: int) -> int:
 def skip_comment(text: str, start: int) -> int:
     """The index after the comment (comments nest) that begins at `start`, or -1 if it never ends."""
     depth = 0
-    found = _comment_mark(text, start)
-    while found is not None:
-        position = found.end()
+    for found in _comment_marks(text, start):
         mark = found[0]
-        if mark == "\\":
-            position += 1
-        elif mark == "(":
+        if mark == "(":
             depth += 1
-        else:
+        elif mark == ")":
             depth -= 1
             if depth == 0:
-                return position
-        found = _comment_mark(text, position)
+                return found.end()
     return -1
 
 
 def split_list(text: str) -> list[str]:
-    """The elements of a comma list (§7.3.1), trimmed; commas in quoted strings, `<…>` and comments do not separate.
+    """The elements of a comma list (§7.3.1), trimmed; commas in quoted strings and `<…>` do not separate.
 
+    Parentheses do not shelter a comma: no field that is a list may hold comments, elsewhere they are ordinary characters (§25.1).
     Text that is empty or blank is the empty list (`Supported:` may be empty); an empty element beside others raises SipParseError.
     """
-    if '"' in text or "<" in text or "(" in text:
+    if '"' in text or "<" in text:
         elements = _split_marked(text)
     elif "," in text:
         elements = [element.strip(" \t") for element in text.split(",")]
@@ -165,8 +161,6 @@ def split_list(text: str) -> list[str]:
         text = text.strip(" \t")
         return [text] if text else []
     if "" in elements:
-        if len(elements) == 1:
-            return []
         raise SipParseError("empty element in list")
     return elements
 
@@ -174,7 +168,6 @@ def split_list(text: str) -> list[str]:
 def _split_marked(text: str) -> list[str]:
     elements = []
     start = 0
-    comments = True
     found = _list_mark(text)
     while found is not None:
         position = found.start()
@@ -184,15 +177,10 @@ def _split_marked(text: str) -> list[str]:
             start = position = position + 1
         elif mark == '"':
             position = skip_quoted(text, position)
-        elif mark == "<":
+        else:
             position = text.find(">", position) + 1
             if position == 0:
                 raise SipParseError("'<' is not closed")
-        else:
-            # A bracketless URI may hold a lone "(" (it is a `mark`), so one that never closes is not a comment, and none after it is.
-            after = skip_comment(text, position) if comments else -1
-            comments = after >= 0
-            position = after if comments else position + 1
         found = _list_mark(text, position)
     elements.append(text[start:].strip(" \t"))
     return elements

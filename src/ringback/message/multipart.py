@@ -47,7 +47,8 @@ class Part:
     def to_bytes(self) -> bytes:
         """The part as it stands between two delimiters; a nested multipart is rendered anew."""
         body = self.body if self.multipart is None else self.multipart.to_bytes()
-        return self.headers.to_text().encode("utf-8", "surrogateescape") + b"\r\n" + body
+        head = "\r\n".join([*self.headers.lines, "", ""]) if self.headers.lines else "\r\n"
+        return head.encode("utf-8", "surrogateescape") + body
 
     def __repr__(self) -> str:
         return f"<Part {self.content_type.essence} {len(self.body)} octets>"

@@ -15,10 +15,14 @@ from ringback.message.grammar import (
     plain_params,
     render_params,
 )
-from ringback.message.host import HOST, parse_host
+from ringback.message.host import HOST, HOSTNAME, parse_host
 
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params ), as nearly everybody writes it
 _usual = re.compile(rf"SIP/2\.0/({TOKEN}) ({HOST})(?::([0-9]{{1,5}}))?({PLAIN_PARAMS})").fullmatch
+# … nothing but a branch, the commonest of all
+_only_branch = re.compile(
+    rf"SIP/2\.0/(UDP|TCP|TLS|WSS?) ({HOSTNAME})(?::([0-9]{{1,5}}+))?;branch=([A-Za-z0-9.\-]{{1,{MAX_IDENTIFIER}}}+)"
+).fullmatch
 # … and with the white space that SLASH, COLON and LWS allow, and any protocol
 _spaced = re.compile(
     rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]++({HOST})(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}+))?[ \t]*+(;.*+)?",
@@ -44,8 +48,16 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The Via value that `text` is; raises SipParseError."""
-        found = _usual(text)
         via = cls.__new__(cls)
+        found = _only_branch(text)
+        if found is not None:
+            via.protocol = "SIP/2.0"
+            via.transport, host, port, branch = found.groups()
+            via.host = host.lower()
+            via.port = None if port is None else parse_uint(port, 65535)
+            via.params = {"branch": branch}
+            return via
+        found = _usual(text)
         if found is not None:
             transport, host, port, rest = found.groups()
             via.protocol = "SIP/2.0"
