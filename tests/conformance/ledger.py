@@ -144,6 +144,9 @@ def merge(verdicts: Iterable[Path]) -> list[str]:
     rejected: list[str] = []
     taken: dict[str, str] = {}
     for path in verdicts:
+        if not path.is_file():
+            rejected.append(f"{path}: no such file")
+            continue
         for number, row in enumerate(path.read_text("utf-8").split("\n"), 1):
             if not row.strip(" \t\r") or row.startswith("#"):
                 continue
