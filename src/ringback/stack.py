@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transaction.events import Event
@@ -158,12 +159,12 @@ class Stack:
             return None
         headers = request.headers
         endpoint = flow.endpoint
-        headers.prepend("Via", f"SIP/2.0/{endpoint.transport} {endpoint.sent_by};branch={branch}{_multicast(target)}")
+        headers.prepend("Via", _via(endpoint, branch, target))
         if target.transport == "UDP" and len(request.to_bytes()) > LARGEST_UDP_REQUEST:
             larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
             if larger is not None:
                 endpoint = larger.endpoint
-                headers.replace_first("Via", f"SIP/2.0/TCP {endpoint.sent_by};branch={branch}")
+                headers.replace_first("Via", _via(endpoint, branch, target))
                 if "content-length" not in headers:
                     headers.append("Content-Length", len(request.body))
                 return larger
@@ -182,6 +183,10 @@ class Stack:
             self._alarm = None
 
 
-def _multicast(target: Target) -> str:
-    """§18.1.1: a request to a group names it in Via."""
-    return "" if target.ttl is None else f";maddr={target.host};ttl={target.ttl}"
+def _via(endpoint: Endpoint, branch: str, target: Target) -> Via:
+    params: dict[str, str | None] = {"branch": branch}
+    if target.ttl is not None:
+        # §18.1.1: a request to a group names it.
+        params["maddr"] = target.host
+        params["ttl"] = str(target.ttl)
+    return Via(endpoint.transport, endpoint.advertised, endpoint.port, params)

@@ -111,7 +111,7 @@ class Headers:
         return Headers.from_lines(self._keys.copy(), self._lines.copy())
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._keys
+        return (_KEYS.get(name) or key_of(name)) in self._keys
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -126,7 +126,7 @@ class Headers:
 
     def text(self, name: str) -> str | None:
         """The raw value of the field's first line, None where the field is absent."""
-        key = key_of(name)
+        key = _KEYS.get(name) or key_of(name)
         keys = self._keys
         return _value(self._lines[keys.index(key)]) if key in keys else None
 
@@ -193,29 +193,30 @@ class Headers:
 
     def set(self, name: str, value: object) -> None:
         """Leaves exactly one field of this name, where the first stood, else at the end."""
-        key = key_of(name)
+        key = _KEYS.get(name) or key_of(name)
+        keys = self._keys
         line = f"{name}: {_checked(value)}"
-        if key not in self._keys:
-            self._keys.append(key)
+        if key not in keys:
+            keys.append(key)
             self._lines.append(line)
             return
-        first = self._keys.index(key)
+        first = keys.index(key)
         self._lines[first] = line
-        for index in range(len(self._keys) - 1, first, -1):
-            if self._keys[index] == key:
-                del self._keys[index], self._lines[index]
+        while keys.count(key) > 1:
+            index = keys.index(key, first + 1)
+            del keys[index], self._lines[index]
         self._forget(key)
 
     def append(self, name: str, value: object) -> None:
         """Adds a field after all others."""
-        key = key_of(name)
+        key = _KEYS.get(name) or key_of(name)
         self._keys.append(key)
         self._lines.append(f"{name}: {_checked(value)}")
         self._forget(key)
 
     def prepend(self, name: str, value: object) -> None:
         """Adds a value before all others of its field; a field not there yet goes below the Vias, Via on top."""
-        key = key_of(name)
+        key = _KEYS.get(name) or key_of(name)
         keys = self._keys
         if key in keys:
             index = keys.index(key)
@@ -227,29 +228,34 @@ class Headers:
         keys.insert(index, key)
         self._lines.insert(index, f"{name}: {_checked(value)}")
         self._forget(key)
+        if value.__class__ is not str:
+            # A typed value need not be parsed again.
+            if self._first is None:
+                self._first = {}
+            self._first[key] = value
 
     def replace_first(self, name: str, value: object) -> None:
         """Puts a value in the place of the field's first one; KeyError where the field is absent."""
-        rest = self._take_first(name)
         key = key_of(name)
+        rest = self._take_first(key)
         index = self._keys.index(key)
         line = f"{name}: {_checked(value)}"
         self._lines[index] = f"{line}, {rest}" if rest else line
 
     def remove_first(self, name: str) -> None:
         """Removes the first value of a field; KeyError where the field is absent."""
-        rest = self._take_first(name)
-        index = self._keys.index(key_of(name))
+        key = _KEYS.get(name) or key_of(name)
+        rest = self._take_first(key)
+        index = self._keys.index(key)
         if rest:
             self._lines[index] = f"{name}: {rest}"
         else:
             del self._keys[index], self._lines[index]
 
-    def _take_first(self, name: str) -> str:
+    def _take_first(self, key: str) -> str:
         """What follows the first value in its own line, and forgets what was parsed of the field."""
-        key = key_of(name)
         if key not in self._keys:
-            raise KeyError(name)
+            raise KeyError(key)
         self._forget(key)
         line = self._lines[self._keys.index(key)]
         if "," not in line:
@@ -273,9 +279,10 @@ class Headers:
                 self._keys.append(key)
                 self._lines.append(line)
 
-    def to_text(self) -> str:
-        """The fields as they go on the wire, each line ended by CRLF."""
-        return "\r\n".join(self._lines) + "\r\n" if self._lines else ""
+    @property
+    def lines(self) -> list[str]:
+        """The raw lines as they go on the wire, without their CRLFs; not to be changed."""
+        return self._lines
 
     def line(self, key: str) -> str | None:
         """The first raw line under a key (`"from"`, not `"f"`), for readers who know where to look in it."""

@@ -146,7 +146,7 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; octets that were not UTF-8 come out as they came in."""
-        head = f"{self.start_line}\r\n{self.headers.to_text()}\r\n".encode("utf-8", "surrogateescape")
+        head = "\r\n".join([self.start_line, *self.headers.lines, "", ""]).encode("utf-8", "surrogateescape")
         return head + self.body if self.body else head
 
     def __str__(self) -> str:
@@ -181,6 +181,17 @@ class Request(Message):
         self._uri: SipUri | TelUri | AnyUri | None = None
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
+
+    @classmethod
+    def received(cls, method: str, uri_text: str, headers: Headers) -> Self:
+        """A request as a parser makes it: nothing checked again, the body not there yet."""
+        request = cls.__new__(cls)
+        request.method = method
+        request.uri_text = uri_text
+        request._uri = None
+        request.headers = headers
+        request.body = b""
+        return request
 
     @property
     def uri(self) -> SipUri | TelUri | AnyUri:
@@ -225,6 +236,16 @@ class Response(Message):
         self.reason = REASONS.get(status, "") if reason is None else reason
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
+
+    @classmethod
+    def received(cls, status: int, reason: str, headers: Headers) -> Self:
+        """A response as a parser makes it: nothing checked again, the body not there yet."""
+        response = cls.__new__(cls)
+        response.status = status
+        response.reason = reason
+        response.headers = headers
+        response.body = b""
+        return response
 
     @property
     def start_line(self) -> str:

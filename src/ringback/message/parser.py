@@ -67,29 +67,30 @@ def _salvage(start: str, lines: list[str]) -> Request | None:
     return request
 
 
-def _parse_start_line(start: str, lines: list[str], limits: MessageLimits) -> Request | Response:
-    """The message a start line announces, its header fields not there yet."""
-    if start.startswith("SIP/2.0 "):
-        digits = start[8:11]
-        if not (digits.isascii() and digits.isdigit() and "1" <= digits[0] <= "6" and start[11:12] in (" ", "")):
-            raise _Fault("Malformed Status-Line")
-        return Response(int(digits), start[12:])
+def _parse_request_line(start: str, lines: list[str], limits: MessageLimits) -> tuple[str, str]:
+    """Method and Request-URI (§7.1)."""
     parts = start.split(" ")
     if len(parts) == 3:
         method, uri, version = parts
-        if version == "SIP/2.0" and (method in _METHODS or is_token(method)):
+        if (version == "SIP/2.0" or version.upper() == "SIP/2.0") and (method in _METHODS or is_token(method)):
             if len(uri) > limits.uri_bytes:
                 raise _Fault("Request-URI Too Long", 414, _salvage(start, lines))
             if not uri or uri[0] == "<":
                 raise _Fault("Malformed Request-URI", 400, _salvage(start, lines))
-            return Request(method, uri)
+            return method, uri
         if version[:4].upper() == "SIP/" and is_token(method):
-            if version.upper() == "SIP/2.0":
-                return Request(method, uri)
             raise _Fault("Version Not Supported", 505, _salvage(start, lines))
-    if start[:4].upper() == "SIP/":
-        raise _Fault("Malformed Status-Line", 505 if start[:8].upper() != "SIP/2.0 " else 400)
     raise _Fault("Malformed Request-Line", 400, _salvage(start, lines))
+
+
+def _parse_status_line(start: str) -> tuple[int, str]:
+    """Status code and reason phrase (§7.2)."""
+    version, digits, reason = start[:7], start[8:11], start[11:]
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+        raise _Fault("Version Not Supported", 505)
+    if start[7] != " " or not (digits.isdigit() and digits.isascii() and "1" <= digits[0] <= "6") or (reason and reason[0] != " "):
+        raise _Fault("Malformed Status-Line")
+    return int(digits), reason[1:]
 
 
 def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
@@ -97,8 +98,6 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     start = lines.pop(0)
-    message = _parse_start_line(start, lines, limits)
-    request = message if message.__class__ is Request else None
     line_count = len(lines)
     if line_count > limits.header_count:
         raise _Fault("Too Many Header Fields", 400, _salvage(start, lines[: limits.header_count]))
@@ -111,7 +110,15 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
         keys, lines = split_lines(lines)
     except SipParseError as error:
         raise _Fault(error.reason, 400, _salvage(start, lines)) from None
-    headers = message.headers = Headers.from_lines(keys, lines)
+    headers = Headers.from_lines(keys, lines)
+    message: Request | Response
+    request = None
+    if start[:4] == "SIP/" or start[:4].upper() == "SIP/":
+        status, reason = _parse_status_line(start)
+        message = Response.received(status, reason, headers)
+    else:
+        method, uri = _parse_request_line(start, lines, limits)
+        message = request = Request.received(method, uri, headers)
     count = keys.count
     # §7.3.1: these stand once; two of them are where two elements would read two different messages.
     if (
@@ -149,8 +156,8 @@ def _wrong_count(keys: list[str]) -> str:
 def _content_length(message: Request | Response) -> int | None:
     """Content-Length in octets, None where absent; raises `_Fault` for anything but a plain number (§20.14)."""
     text = message.headers.text("content-length")
-    if text is None:
-        return None
+    if text is None or text == "0":
+        return None if text is None else 0
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise _Fault("Malformed Content-Length", 400, message if isinstance(message, Request) else None)
     return int(text)

@@ -89,19 +89,22 @@ class Proxy:
         request = event.request
         transaction = event.transaction
         assert transaction is not None
-        fault = fault_of(request)
+        place = self._domains.place(request.uri_text)
+        fault = fault_of(request, place.uri.scheme)
         if fault is not None:
             self._refuse(transaction, request, fault)
             return
-        place = self._domains.place(request.uri_text)
-        own_hash = loop_hash(request, place.aor or request.uri_text)
-        if has_looped(request, self.own_sent_by, own_hash):
-            self._refuse(transaction, request, Reject(482))
-            return
-        if not is_in_dialog and request.to_tag is not None:
-            # Only our own Record-Route entry proves a dialog; an invented To tag opens no way through (§16.4, §12.2.2).
-            self._refuse(transaction, request, Reject(481))
-            return
+        own_hash = None
+        if not is_in_dialog:
+            # Within a dialog a request has one target and cannot fork: Max-Forwards is enough (RFC 5393 §4.1).
+            own_hash = loop_hash(request, place.aor or request.uri_text)
+            if has_looped(request, self.own_sent_by, own_hash):
+                self._refuse(transaction, request, Reject(482))
+                return
+            if request.to_tag is not None:
+                # Only our own Record-Route entry proves a dialog; an invented To tag opens no way through (§16.4, §12.2.2).
+                self._refuse(transaction, request, Reject(481))
+                return
         breadth = self._breadth(request)
         if breadth < 1:
             self._refuse(transaction, request, Reject(440))
@@ -235,7 +238,8 @@ class Proxy:
 
     def send(self, copy: Request, target: Target, branch: Branch, upstream: ServerTransaction, now: float) -> ClientTransaction | None:
         """Forwards a copy in a client transaction of its own (§16.6 items 8 and 10)."""
-        text = f"z9hG4bK{self._token()}{LOOP_SEPARATOR}{branch.context.loop_hash}"
+        own_hash = branch.context.loop_hash
+        text = f"z9hG4bK{self._token()}" if own_hash is None else f"z9hG4bK{self._token()}{LOOP_SEPARATOR}{own_hash}"
         return self._stack.send_request(copy, target, branch, text, now, upstream.flow.endpoint)
 
     def send_on(self, request: Request, flow: Flow, user: object, now: float) -> None:

@@ -78,7 +78,7 @@ class ResponseContext:
     )
 
     def __init__(
-        self, proxy: Proxy, transaction: ServerTransaction, *, is_invite: bool, breadth: int, record_route: str | None, loop_hash: str
+        self, proxy: Proxy, transaction: ServerTransaction, *, is_invite: bool, breadth: int, record_route: str | None, loop_hash: str | None
     ) -> None:
         """`breadth` is the incoming Max-Breadth, `record_route` our entry for the dialog this request may begin."""
         self._proxy = proxy

@@ -45,18 +45,18 @@ def _is_ours(branch: str | None, own_hash: str) -> bool:
     return branch is not None and branch.endswith(LOOP_SEPARATOR + own_hash)
 
 
-def fault_of(request: Request) -> Reject | None:
-    """What forbids to proxy the request whatever its target: its hops, its scheme, an extension; None where nothing does."""
+def fault_of(request: Request, scheme: str) -> Reject | None:
+    """What forbids to proxy the request whatever its target: its hops, its Request-URI's scheme, an extension; None where nothing does."""
     headers = request.headers
     try:
         hops = request.max_forwards
         if hops == 0:
             return Reject(483)
-        if request.uri.scheme not in SCHEMES:
+        if scheme not in SCHEMES:
             return Reject(416)
         if "proxy-require" in headers:
             # §16.3 item 5: this proxy understands no extension that clients may demand of proxies.
             return Reject(420, headers=[("Unsupported", ", ".join(headers.values("proxy-require")))])
     except SipParseError as error:
-        return Reject(400, f"Malformed {error}" if error.field else f"Malformed Request-URI: {error.reason}")
+        return Reject(400, f"Malformed {error}")
     return None
