@@ -1,13 +1,10 @@
 """Retry-After: when a service or a callee may be there again (RFC 3261 §20.33)."""
 
-import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
 from ringback.message.fields.number import parse_seconds
 from ringback.message.grammar import Params, parse_params, render_params, skip_comment
-
-_digits = re.compile(r"[0-9]*+").match
 
 
 class RetryAfter:
@@ -23,9 +20,9 @@ class RetryAfter:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The value that `text` is; raises SipParseError."""
-        found = _digits(text)
-        digits = found[0] if found else ""
-        rest = text[len(digits) :].lstrip(" \t")
+        rest = text.lstrip("0123456789")
+        digits = text[: len(text) - len(rest)]
+        rest = rest.lstrip(" \t")
         comment = ""
         if rest[:1] == "(":
             end = skip_comment(rest, 0)

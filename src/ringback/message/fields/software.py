@@ -7,8 +7,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.grammar import TOKEN, skip_comment
 
 # product = token [SLASH product-version]
-_product_at = re.compile(rf"({TOKEN})(?:[ \t]*+/[ \t]*+({TOKEN}))?(?=[ \t(]|\Z)").match
-_blank_at = re.compile(r"[ \t]*+").match
+_item_at = re.compile(rf"[ \t]*+(?:(\()|({TOKEN})(?:[ \t]*+/[ \t]*+({TOKEN}))?(?=[ \t(]|\Z))").match
 
 
 class Software:
@@ -22,22 +21,23 @@ class Software:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The value that `text` is; raises SipParseError."""
+        text = text.rstrip(" \t")
         items = []
         position = 0
         while position < len(text):
-            if text[position] == "(":
-                end = skip_comment(text, position)
-                if end < 0:
-                    raise SipParseError("comment is not closed")
-                items.append(text[position:end])
+            found = _item_at(text, position)
+            if found is None:
+                raise SipParseError("malformed product")
+            comment, name, version = found.groups()
+            position = found.end()
+            if comment is None:
+                items.append(name if version is None else f"{name}/{version}")
             else:
-                found = _product_at(text, position)
-                if found is None:
-                    raise SipParseError("malformed product")
-                items.append(found[1] if found[2] is None else f"{found[1]}/{found[2]}")
-                end = found.end()
-            blank = _blank_at(text, end)
-            position = blank.end() if blank else end
+                start = position - 1
+                position = skip_comment(text, start)
+                if position < 0:
+                    raise SipParseError("comment is not closed")
+                items.append(text[start:position])
         if not items:
             raise SipParseError("product expected")
         return cls(*items)
