@@ -146,7 +146,7 @@ def _row(
                 # Table 4: zero seconds over a reliable transport; such a state is left as soon as it is entered.
                 following, *more = machine.rows[state, timer.name]
                 actions = actions + more
-    doings = [ACTIONS[action] for action in actions if action in ACTIONS]
+    doings = [ACTIONS[action] for action in actions]
     if state == TERMINATED:
         doings.append(leave_clients if machine.is_client else leave_servers)
         if not TELLING.intersection(actions):

@@ -12,7 +12,7 @@ from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
 from ringback.transaction.actions import leave_clients, leave_servers
 from ringback.transaction.events import Event, RequestReceived
-from ringback.transaction.interpreter import NEVER, Medium, Rows, start_rows
+from ringback.transaction.interpreter import NEVER, Medium, start_rows
 from ringback.transaction.machines import (
     ACK,
     CANCELLED,
@@ -34,8 +34,6 @@ from ringback.transaction.transaction import ClientTransaction, ServerTransactio
 MAX_TRANSACTIONS = 250_000
 """How many transactions may live at once. A choice: a call through a proxy leaves four behind, three of them for 64*T1 = 32 s
 (timers J, L, M), which makes 200,000 at 2,000 calls a second; at some 600 octets each that is as much memory as such a machine gives."""
-
-_NOTHING: Rows = {}
 
 
 class TransactionLayer(Medium):
@@ -128,9 +126,10 @@ class TransactionLayer(Medium):
         if data is None or back.remote[0] != remote[0]:
             data = request.to_bytes()
         start = (self._invite_server if method == "INVITE" else self._non_invite_server)[flow.endpoint.is_reliable]
-        self.servers[key] = transaction = ServerTransaction(key, back, start, data)
-        self.events.append(RequestReceived(request, flow, transaction, cancels))
-        self.start(transaction, start.starts, now)
+        self.servers[key] = transaction = ServerTransaction(key, back, data)
+        self.step(transaction, start, now, request, flow)
+        if cancels is not None:
+            self.events[-1].cancels = cancels  # type: ignore[union-attr]  # a server transaction begins with its RequestReceived
 
     def _cancelled(self, cancel: Request, via: Via, flow: Flow) -> ServerTransaction | None:
         """The INVITE that a CANCEL is about (§9.2)."""
@@ -151,9 +150,10 @@ class TransactionLayer(Medium):
 
     # From the transaction user
 
-    def request(self, request: Request, flow: Flow, now: float, user: Any = None) -> ClientTransaction:
+    def request(self, request: Request, flow: Flow, now: float, user: Any = None, data: bytes | None = None) -> ClientTransaction:
         """Sends a request over `flow` in a transaction of its own. Its topmost Via is ours already, with a branch used for nothing else.
 
+        `data` is its octets: giving them saves rendering it anew.
         `ValueError` for an ACK (it has no transaction, §17.1) and for a branch that is no RFC 3261 branch or is in use.
         """
         method = request.method
@@ -166,10 +166,8 @@ class TransactionLayer(Medium):
         if key in self.clients:
             raise ValueError(f"the branch is in use: {via.branch}")
         start = (self._invite_client if method == "INVITE" else self._non_invite_client)[flow.endpoint.is_reliable]
-        self.clients[key] = transaction = ClientTransaction(key, flow, start, request.to_bytes(), user)
-        for action in start.actions:
-            action(self, transaction, None, None)
-        self.start(transaction, start.starts, now)
+        self.clients[key] = transaction = ClientTransaction(key, flow, request.to_bytes() if data is None else data, user)
+        self.step(transaction, start, now)
         if method == "CANCEL":
             cancelled = self.clients.get(transaction_key(via, "INVITE"))
             if cancelled is not None and cancelled.state == PROCEEDING:
@@ -212,7 +210,7 @@ class TransactionLayer(Medium):
     def abandon(self, transaction: Transaction) -> None:
         """Forgets a transaction at once: it sends, hears and tells nothing more."""
         transaction.state = TERMINATED
-        transaction.rows = _NOTHING
+        transaction.rows = {}
         transaction.octets = b""
         transaction.user = None
         if isinstance(transaction, ServerTransaction):

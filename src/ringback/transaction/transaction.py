@@ -8,15 +8,18 @@ from ringback.address import Flow
 from ringback.message.limits import MessageLimits
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
-from ringback.transaction.machines import TERMINATED
+from ringback.transaction.machines import START, TERMINATED
 from ringback.transaction.matching import method_of
 from ringback.transaction.reply import is_multicast, stamp_source
 
 if TYPE_CHECKING:
-    from ringback.transaction.interpreter import Row, Rows
+    from ringback.transaction.interpreter import Rows
 
 # What is parsed again was let in once, perhaps by wider bounds than the default ones.
 _NO_LIMITS = MessageLimits(*(1 << 40 for _ in MessageLimits._fields))
+
+# What can happen to a transaction before its first step.
+_NOTHING: Rows = {}
 
 
 class _Transaction:
@@ -62,11 +65,11 @@ class ClientTransaction(_Transaction):
 
     __slots__ = ()
 
-    def __init__(self, key: str, flow: Flow, start: Row, octets: bytes, user: Any) -> None:
+    def __init__(self, key: str, flow: Flow, octets: bytes, user: Any) -> None:
         self.key = key
         self.flow = flow
-        self.state = start.state
-        self.rows = start.rows
+        self.state = START
+        self.rows = _NOTHING
         self.octets = octets
         self.user = user
 
@@ -84,11 +87,11 @@ class ServerTransaction(_Transaction):
 
     __slots__ = ("response",)
 
-    def __init__(self, key: str, flow: Flow, start: Row, octets: bytes) -> None:
+    def __init__(self, key: str, flow: Flow, octets: bytes) -> None:
         self.key = key
         self.flow = flow
-        self.state = start.state
-        self.rows = start.rows
+        self.state = START
+        self.rows = _NOTHING
         self.octets = octets
         self.user = None
         self.response = b""
