@@ -92,10 +92,12 @@ def test_patience_lets_a_thread_of_ones_own_answer() -> None:
     async def ask() -> str:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[str] = loop.create_future()
-        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(answered.set_result, "done"))
+        loop.call_later(1, answered.cancel)
+        thread = threading.Timer(0.02, lambda: loop.call_soon_threadsafe(answered.set_result, "done"))
         thread.start()
         result = await answered
         thread.join()
+        assert loop.time() == 0.0
         return result
 
     assert run(ask(), patience=10) == "done"

@@ -315,6 +315,43 @@ def test_connections_beyond_the_limit_of_one_address_are_refused() -> None:
     assert [why for _, _, why in ann.failures] == ["Connection reset by peer"]
 
 
+def test_a_stream_tells_its_addresses_and_ends_once() -> None:
+    network = Network()
+
+    async def scene(ann: Host, bob: Host) -> None:
+        flow = ann.send(options(), BOB, "TCP")
+        await asyncio.sleep(1)
+        connection = ann.transports._transports["TCP"]._connections[flow.connection]  # type: ignore[attr-defined]
+        stream = connection._transport
+        assert stream.get_extra_info("peername") == (BOB, 5060)
+        assert stream.get_extra_info("sockname")[0] == ANN
+        assert stream.get_extra_info("cipher", "none") == "none"
+        assert not stream.is_closing()
+        for _ in range(2):
+            stream.write_eof()
+        await asyncio.sleep(1)
+        assert bob.transports.counts.connections == 0
+        for end in (stream.close, stream.abort, stream.reset):
+            end()
+        assert stream.is_closing()
+        stream.write(b"nothing")
+        await asyncio.sleep(1)
+        assert ann.transports.counts.connections == 0
+        assert ann.failures == bob.failures == []
+
+    play(network, scene)
+    assert [passed.octets for passed in network.log] == [options()]
+
+
+def test_a_refusal_that_comes_too_late_is_not_told_again() -> None:
+    async def scene(ann: Host, bob: Host) -> None:
+        ann.send(options(), BOB, "TCP", 5099)
+        await asyncio.sleep(20)
+
+    ann, _ = play(Network(delay=3.0), scene)
+    assert [(moment, why) for moment, _, why in ann.failures] == [(5.0, "Connection timed out")]
+
+
 def test_a_fatal_fault_ends_the_stream_after_its_answer() -> None:
     async def scene(ann: Host, bob: Host) -> None:
         bob.echoes = True

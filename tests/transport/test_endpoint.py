@@ -1,9 +1,13 @@
 """Which endpoint reaches which peer, and what is a numeric address."""
 
+import errno
+import os
+import socket
+
 import pytest
 
 from ringback.address import Endpoint, Target
-from ringback.transport.endpoint import is_loopback, is_multicast, is_wildcard, reaching, socket_address
+from ringback.transport.endpoint import bound_socket, is_loopback, is_multicast, is_wildcard, reaching, socket_address
 
 LOOPBACK = Endpoint("UDP", "127.0.0.1", 5060)
 INSIDE = Endpoint("UDP", "10.0.0.1", 5060)
@@ -60,6 +64,21 @@ def test_the_endpoint_that_reaches_a_target(
 )
 def test_socket_addresses_are_numeric(host: str, expected: tuple[str, int] | None) -> None:
     assert socket_address(host, 5060) == expected
+
+
+def test_a_scoped_address_keeps_its_scope() -> None:
+    name = socket.if_indextoname(1)
+    assert socket_address(f"fe80::1%{name}", 5060) == ("fe80::1", 5060, 0, 1)
+
+
+def test_an_address_of_nobody_here_is_named_in_the_error() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=r"UDP 192\.0\.2\.77:5060") as caught:
+        bound_socket(socket.SOCK_DGRAM, "UDP", "192.0.2.77", 5060, shared=False)
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+    with pytest.raises(OverflowError):
+        bound_socket(socket.SOCK_DGRAM, "UDP", "127.0.0.1", 70_000, shared=False)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_kinds_of_address() -> None:

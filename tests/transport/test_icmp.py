@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from ringback.transport import icmp
 from ringback.transport.icmp import failure
 
 _LOCAL, _ICMP, _ICMP6 = 1, 2, 3
@@ -34,6 +35,23 @@ def test_unreachable_and_parameter_problem_are_failures_the_rest_is_ignored(
 ) -> None:
     reason = failure(errno.EHOSTUNREACH, origin, icmp_type, code)
     assert (reason is not None) == is_failure
+
+
+class Silent:
+    """A socket whose error queue holds an entry without the error itself."""
+
+    def recvmsg(self, *_: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]:
+        return b"", [(0, 0, b"")], 0, ("127.0.0.1", 5060)
+
+
+def test_an_entry_without_its_error_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(icmp, "IS_LINUX", True)
+    assert icmp.read_error(Silent()) == icmp.IcmpError(("127.0.0.1", 5060), None)  # type: ignore[arg-type]
+
+
+def test_elsewhere_than_on_linux_nothing_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(icmp, "IS_LINUX", False)
+    assert icmp.read_error(Silent()) is None  # type: ignore[arg-type]
 
 
 def test_a_failure_has_a_readable_reason() -> None:

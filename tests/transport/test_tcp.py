@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from ringback.address import Target
-from ringback.transport import StreamLimits, Transports
-from tests.transport.party import eventually, has_ipv6, options, party, peer, read, read_to_end, write
+from ringback.transport import StreamLimits, Transports, tcp
+from tests.transport.party import eventually, has_ipv6, options, party, peer, plain_udp, read, read_to_end, write
 
 pytestmark = pytest.mark.asyncio
 
@@ -350,12 +350,12 @@ async def test_closing_leaves_no_descriptor_and_no_task() -> None:
     before = descriptors()
     with unanswering() as port, contextlib.ExitStack() as stack:
         unopened = descriptors()
-        async with party("TCP", "UDP") as (server, [tcp, _]):
+        async with party("TCP", "UDP") as (server, [endpoint, _]):
             for number in range(5):
-                await write(stack.enter_context(peer(tcp.port)), options(str(number)))
+                await write(stack.enter_context(peer(endpoint.port)), options(str(number)))
             await server.messages_to_be(5)
             # One that was not accepted yet, one not answered yet, one never sent to.
-            stack.enter_context(peer(tcp.port))
+            stack.enter_context(peer(endpoint.port))
             flow = server.transports.flow_to(Target("TCP", "127.0.0.1", port))
             assert flow is not None
             server.transports.send(options(), flow)
@@ -390,11 +390,22 @@ async def test_a_taken_port_says_which() -> None:
         assert server.transports.endpoints == [endpoint]
 
 
+async def test_a_port_that_cannot_be_listened_on_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "bound_socket", lambda *_, **__: plain_udp())
+    async with party() as (server, _):
+        with pytest.raises(OSError, match=r"TCP 127\.0\.0\.1:5060"):
+            await server.transports.open("TCP", "127.0.0.1", 5060)
+
+
 async def test_udp_and_tcp_share_a_port() -> None:
-    async with party("UDP") as (server, [udp]):
-        tcp = await server.transports.open("TCP", "127.0.0.1", udp.port)
-        assert tcp.sent_by == udp.sent_by
-        assert server.transports.endpoints == [udp, tcp]
+    async with party() as (server, _):
+        for _ in range(50):  # whichever UDP port is given, its TCP namesake may be somebody's
+            udp = await server.transports.open("UDP", "127.0.0.1", 0)
+            with contextlib.suppress(OSError):
+                other = await server.transports.open("TCP", "127.0.0.1", udp.port)
+                break
+        assert other.sent_by == udp.sent_by
+        assert server.transports.endpoints[-2:] == [udp, other]
 
 
 async def test_an_unknown_transport_is_refused_by_name() -> None:

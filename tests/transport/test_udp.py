@@ -17,7 +17,7 @@ from tests.transport.party import has_ipv6, options, party, plain_udp, read_data
 pytestmark = pytest.mark.asyncio
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no ::1 here")
-needs_error_queue = pytest.mark.skipif(not icmp.IS_AVAILABLE, reason="ICMP errors of unconnected sockets are heard on Linux only")
+needs_error_queue = pytest.mark.skipif(not icmp.IS_LINUX, reason="ICMP errors of unconnected sockets are heard on Linux only")
 
 
 def port_nobody_has() -> int:
@@ -299,6 +299,103 @@ async def test_a_flow_of_a_closed_endpoint_fails() -> None:
         assert server.failures == []
         await server.failures_to_be(1)
         assert server.failures == [(flow, "Endpoint closed")]
+
+
+async def test_a_port_beyond_all_ports_is_a_failure_not_an_exception() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        flow = Flow(endpoint, ("127.0.0.1", 70_000))
+        server.transports.send(b"x", flow)
+        await server.failures_to_be(1)
+        assert server.failures == [(flow, "No such port")]
+
+
+async def test_a_new_endpoint_may_be_the_better_way() -> None:
+    async with party("UDP 0.0.0.0") as (server, [wildcard]):
+        target = Target("UDP", "127.0.0.1", 5062)
+        first = server.transports.flow_to(target)
+        assert first is not None
+        assert first.endpoint is wildcard
+        assert server.transports.flow_to(target) is first
+        other = await server.transports.open("UDP", "127.0.0.1", 0)
+        preferred = server.transports.flow_to(target, prefer=other)
+        assert preferred is not None
+        assert preferred.endpoint is other
+
+
+@needs_ipv6
+async def test_an_ipv6_group_is_no_place_for_sip() -> None:
+    async with party("UDP ::1") as (server, _):
+        with pytest.raises(OSError, match=r"not supported.*: UDP \[ff02::1\]:5060"):
+            await server.transports.open("UDP", "ff02::1", 5060)
+        assert server.transports.flow_to(Target("UDP", "ff02::1", 5060)) is None
+
+
+async def test_a_group_that_cannot_be_heard_is_not_sent_to() -> None:
+    async with party("UDP") as (server, _):
+        with plain_udp() as other:
+            # Another program has the port for itself, on every address.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as greedy:
+                greedy.bind(("0.0.0.0", 0))
+                assert server.transports.flow_to(Target("UDP", "224.0.1.75", greedy.getsockname()[1])) is None
+            assert server.transports.flow_to(Target("UDP", "224.0.1.75", other.getsockname()[1])) is not None
+
+
+async def test_a_group_already_listened_to_needs_no_second_ear() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        group = await server.transports.open("UDP", "224.0.1.75", 0)
+        flow = server.transports.flow_to(Target("UDP", "224.0.1.75", group.port))
+        assert flow is not None
+        assert flow.endpoint is endpoint
+        assert not vars(server.transports._transports["UDP"])["_groups"]
+
+
+async def test_a_socket_that_always_fails_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with party("UDP") as (server, [endpoint]):
+        opened = server.transports._transports["UDP"]._sockets[endpoint]  # type: ignore[attr-defined]
+        flow = server.transports.flow_to(Target("UDP", "127.0.0.1", 5062))
+        assert flow is not None
+        tries = []
+
+        def fail(*_: object) -> None:
+            tries.append(1)
+            raise OSError(errno.EHOSTUNREACH, "pending")
+
+        opened._sendto = fail
+        monkeypatch.setattr(type(opened), "_take_icmp_errors", lambda _: True)
+        server.transports.send(b"x", flow)
+        await server.failures_to_be(1)
+        assert server.failures == [(flow, "pending")]
+        assert 2 < len(tries) < 20
+
+
+@needs_error_queue
+async def test_an_error_that_18_4_ignores_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(icmp, "failure", lambda *_: None)
+    async with party("UDP") as (server, [endpoint]):
+        flow = server.transports.flow_to(Target("UDP", "127.0.0.1", port_nobody_has()))
+        assert flow is not None
+        server.transports.send(b"x", flow)
+        await server.until(lambda: bool(server.batches))
+        with plain_udp() as peer:
+            peer.sendto(options(), ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(1)
+        assert server.failures == []
+
+
+async def test_a_wake_up_for_nothing_looks_for_errors_and_ends() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        server.transports._transports["UDP"]._sockets[endpoint]._readable()  # type: ignore[attr-defined]
+        assert server.batches == [0]
+        assert server.failures == []
+
+
+async def test_a_storm_of_icmp_errors_is_taken_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with party("UDP") as (server, [endpoint]):
+        opened = server.transports._transports["UDP"]._sockets[endpoint]  # type: ignore[attr-defined]
+        monkeypatch.setattr(udp, "read_error", lambda _: icmp.IcmpError(("127.0.0.1", 5062), "Port unreachable"))
+        assert opened._take_icmp_errors()
+        await server.failures_to_be(1)
+        assert server.failures == [(opened.flow(("127.0.0.1", 5062)), "Port unreachable")]
 
 
 async def test_a_receive_buffer_for_busy_servers_is_asked_for() -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import sys
 from typing import NamedTuple
 
 from ringback.transport.endpoint import SocketAddress
+from ringback.transport.socket_options import IP_RECVERR, IPV6_RECVERR, IS_LINUX
 
-# From <linux/in.h>, <linux/in6.h> and <linux/errqueue.h>: Python names them only since 3.14.
-_IP_RECVERR = 11
-_IPV6_RECVERR = 25
+# From <linux/errqueue.h>.
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _FROM_ICMP = 2
 _FROM_ICMP6 = 3
@@ -26,8 +24,6 @@ _FAILURES: dict[tuple[int, int], frozenset[int] | None] = {
     (_FROM_ICMP6, 4): None,
 }
 
-IS_AVAILABLE = sys.platform == "linux"
-
 
 class IcmpError(NamedTuple):
     """One entry of the error queue: where the datagram was sent, and why that failed; None if it may be ignored."""
@@ -36,25 +32,16 @@ class IcmpError(NamedTuple):
     reason: str | None
 
 
-def ask_for_errors(sock: socket.socket) -> None:
-    """Has the kernel keep ICMP errors for an unconnected socket. It costs nothing until one comes."""
-    if IS_AVAILABLE:
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-
-
 def read_error(sock: socket.socket) -> IcmpError | None:
     """The next error in the queue, None where it is empty."""
-    if not IS_AVAILABLE:
+    if not IS_LINUX:
         return None
     try:
         _, ancillary, _, remote = sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)
     except OSError:
         return None
     for level, kind, data in ancillary:
-        if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)) and len(data) >= 16:
+        if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)) and len(data) >= 16:
             number, origin, icmp_type, code, *_ = _EXTENDED_ERROR.unpack_from(data)
             return IcmpError(remote, failure(number, origin, icmp_type, code))
     return IcmpError(remote, None)

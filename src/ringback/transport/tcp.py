@@ -16,14 +16,13 @@ from ringback.transport.connection import Connection
 from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listener import Listener, address_key
+from ringback.transport.socket_options import choose_port_late
 from ringback.transport.user import TransportUser
 
 _READ_BYTES = 65_536
 
 # Connections the kernel completes before we accept them. It caps this at net.core.somaxconn, whose default is the same number.
 _BACKLOG = 4_096
-
-_IP_BIND_ADDRESS_NO_PORT = 24
 
 
 class Listening(Protocol):
@@ -200,10 +199,7 @@ class TcpTransport:
         try:
             sock.setblocking(False)
             if not is_wildcard(flow.endpoint.host):
-                try:
-                    sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-                except OSError:
-                    pass
+                choose_port_late(sock)
                 sock.bind((flow.endpoint.host, 0))
         except BaseException:
             sock.close()

@@ -6,22 +6,18 @@ import asyncio
 import errno
 import os
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.parser import parse_datagram
-from ringback.transport.endpoint import SocketAddress, bound_socket, is_multicast, is_wildcard, reaching, socket_address
-from ringback.transport.icmp import ask_for_errors, read_error
+from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
+from ringback.transport.icmp import read_error
+from ringback.transport.socket_options import allow_fragments, ask_for_errors, enlarge_buffer
 from ringback.transport.user import TransportUser
 
 # How many datagrams one wake-up takes: enough that the loop's own cost vanishes, few enough that timers and streams get their turn.
 _AT_ONCE = 64
-
-# The receive buffer asked for. Unbound's guide for busy servers asks the same 4 MiB: it holds the traffic of a short pause
-# (some 2,000 messages, as the kernel counts them). The operating system may grant less.
-_BUFFER_BYTES = 4 << 20
 
 # Datagrams that wait while the operating system takes no more; beyond it they are lost, as datagrams are.
 _QUEUE_LENGTH = 1_024
@@ -29,19 +25,8 @@ _QUEUE_LENGTH = 1_024
 # Remote addresses whose Flow is kept. A flow is only a value: when the table is full it is begun anew.
 _FLOWS_KEPT = 16_384
 
-_SO_RCVBUFFORCE = 33
-_IP_MTU_DISCOVER = 10
-_IP_PMTUDISC_DONT = 0
-
 # What send may answer when the machine is short of buffers: a lost datagram, which a retransmission makes good.
 _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
-
-
-def _enlarge(sock: socket.socket) -> None:
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
-    except OSError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
 
 
 def is_keepalive(data: bytes) -> bool:
@@ -117,6 +102,8 @@ class UdpSocket:
             self._sendto(data, flow.remote)
         except OSError as error:
             self._not_sent(data, flow, error)
+        except OverflowError:
+            self._fail(flow, "No such port")
 
     def _not_sent(self, data: bytes, flow: Flow, error: OSError) -> None:
         # An earlier datagram's ICMP error makes the next call on the socket fail, whomever that one is for: take what is queued, try again.
@@ -183,13 +170,9 @@ class UdpSocket:
             self.ttls[remote] = ttl
 
     def join(self, group: str, interface: str) -> None:
-        """Receives what is sent to a group, on the interface that has this address; any interface where it is a wildcard."""
-        if self._sock.family == socket.AF_INET6:
-            membership = socket.inet_pton(socket.AF_INET6, group.partition("%")[0]) + struct.pack("@I", 0)
-            self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
-        else:
-            membership = socket.inet_aton(group) + socket.inet_aton(interface)
-            self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        """Receives what is sent to an IPv4 group, on the interface that has this address; any interface where it is a wildcard."""
+        membership = socket.inet_aton(group) + socket.inet_aton(interface)
+        self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
     def close(self) -> None:
         """Stops reading and writing; what waited to be written is lost."""
@@ -206,13 +189,18 @@ class UdpTransport:
         self._user = user
         self._sockets: dict[Endpoint, UdpSocket] = {}
         self._groups: dict[tuple[str, int], UdpSocket] = {}
+        self._ways: dict[tuple[Target, Endpoint | None], Flow] = {}
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on a numeric address; on a multicast address, to what is sent to that group (`OSError` if it cannot be had)."""
         is_group = is_multicast(host)
+        if is_group and ":" in host:
+            # §18.1.1 leaves IPv6 multicast undefined.
+            raise address_error("UDP", host, port, OSError(errno.EAFNOSUPPORT, ""))
         sock = self._bind(host, port, is_group)
         endpoint = Endpoint("UDP", sock.getsockname()[0], sock.getsockname()[1], advertised)
         self._sockets[endpoint] = opened = UdpSocket(sock, endpoint, self._user)
+        self._ways.clear()
         if is_group:
             self._join(opened, endpoint.host)
         return endpoint
@@ -220,52 +208,48 @@ class UdpTransport:
     @staticmethod
     def _bind(host: str, port: int, is_group: bool) -> socket.socket:
         sock = bound_socket(socket.SOCK_DGRAM, "UDP", host, port, shared=is_group)
-        _enlarge(sock)
+        enlarge_buffer(sock)
+        allow_fragments(sock)
         ask_for_errors(sock)
-        if sock.family == socket.AF_INET and hasattr(socket, "IP_MULTICAST_IF"):
-            if not is_group and not is_wildcard(host):
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
-            try:
-                # Routers may fragment what exceeds the path's MTU: a response cannot change to TCP. Kamailio's pmtu_discovery=0.
-                sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-            except OSError:
-                pass
+        if sock.family == socket.AF_INET and not is_group and not is_wildcard(host):
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
         return sock
 
     def _join(self, ear: UdpSocket, group: str) -> None:
         interfaces = {
             endpoint.host
             for endpoint in self._sockets
-            if (":" in endpoint.host) == (":" in group) and not is_multicast(endpoint.host) and not is_wildcard(endpoint.host)
+            if ":" not in endpoint.host and not is_multicast(endpoint.host) and not is_wildcard(endpoint.host)
         }
         for interface in interfaces or {"0.0.0.0"}:
             ear.join(group, interface)
 
     def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
         """The flow from an endpoint of ours to the target; None where no endpoint reaches it or its host is not numeric."""
+        way = self._ways.get((target, prefer))
+        if way is not None:
+            return way
         endpoint = reaching(self._sockets, target, prefer)
-        if endpoint is None:
+        remote = socket_address(target.host, target.port)
+        if endpoint is None or remote is None:
             return None
         opened = self._sockets[endpoint]
-        known = opened.flows.get((target.host, target.port))
-        if known is not None and target.ttl is None and not opened.ttls:
-            return known
-        remote = socket_address(target.host, target.port)
-        if remote is None:
-            return None
         if is_multicast(target.host):
-            if not self._listen_to_group(remote[0], remote[1], opened):
+            if ":" in remote[0] or not self._listen_to_group(remote[0], remote[1], opened):
                 return None
             opened.set_ttl(remote, 1 if target.ttl is None else target.ttl)
-        return opened.flow(remote)
+            return opened.flow(remote)
+        if len(self._ways) >= _FLOWS_KEPT:
+            self._ways.clear()
+        way = self._ways[target, prefer] = opened.flow(remote)
+        return way
 
     def _listen_to_group(self, group: str, port: int, opened: UdpSocket) -> bool:
         """§18.1.1: who sends to a group must hear what the group is sent, for the responses go there too."""
         if (group, port) in self._groups or any((endpoint.host, endpoint.port) == (group, port) for endpoint in self._sockets):
             return True
         try:
-            ear = UdpSocket(self._bind(group, port, is_group=True), opened.endpoint, self._user)
-            self._groups[group, port] = ear
+            ear = self._groups[group, port] = UdpSocket(self._bind(group, port, is_group=True), opened.endpoint, self._user)
             self._join(ear, group)
         except OSError:
             return False
@@ -281,3 +265,4 @@ class UdpTransport:
             opened.close()
         self._sockets.clear()
         self._groups.clear()
+        self._ways.clear()
