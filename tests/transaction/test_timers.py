@@ -244,6 +244,17 @@ def test_an_invite_hears_100_after_200_ms_if_nobody_said_anything() -> None:
     assert transaction.state == "Proceeding"
 
 
+def test_the_100_of_the_layer_bears_no_tag() -> None:
+    party = Party()
+    party.serve(request(extra="Timestamp: 54\n"))
+    party.layer.advance(0.2)
+    [(trying, flow)] = party.sent_whole()
+    assert flow == party.flow
+    assert trying.to_tag is None
+    # §8.2.6.1: the Timestamp goes back.
+    assert trying.headers.text("Timestamp") == "54"
+
+
 def test_an_invite_hears_no_100_of_the_layer_where_its_user_was_quicker() -> None:
     party = Party()
     transaction = party.serve(request())
