@@ -13,7 +13,7 @@ def host_port(host: str, port: int) -> str:
 class Endpoint:
     """A listening point of ours: one transport on one local address. Compared by identity: there is one object for each."""
 
-    __slots__ = ("advertised", "host", "is_reliable", "port", "sent_by", "transport")
+    __slots__ = ("advertised", "host", "is_reliable", "port", "sent_by", "transport", "via")
 
     def __init__(self, transport: str, host: str, port: int, advertised: str | None = None) -> None:
         """`host` is numeric; `advertised`, if given, is the host written into Via and Record-Route instead."""
@@ -23,6 +23,8 @@ class Endpoint:
         self.is_reliable = transport != "UDP"
         self.advertised = advertised or host
         self.sent_by = host_port(self.advertised, port)
+        self.via = f"SIP/2.0/{transport} {self.sent_by};branch="
+        """How the Via of a request sent from here begins."""
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.transport} {host_port(self.host, self.port)}>"

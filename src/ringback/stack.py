@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transaction.events import Event
@@ -70,6 +69,7 @@ class Stack:
         self._clock = clock or self._loop.time
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_time = float("inf")
+        self._is_pumping = False
 
     def attach(self, ways: Ways) -> None:
         """Names the transports; they call `received`, `batch_ended` and `failed`."""
@@ -78,6 +78,7 @@ class Stack:
     def received(self, message: Request | Response | Malformed, data: bytes, flow: Flow) -> None:
         """Takes one message from a transport."""
         now = self._clock()
+        self._is_pumping = True
         if isinstance(message, Malformed):
             if self.observer is not None:
                 self.observer("in", data, flow, message)
@@ -99,6 +100,7 @@ class Stack:
 
     def batch_ended(self) -> None:
         """Writes what the handlers decided and re-arms the alarm; called by a transport once per batch of messages."""
+        self._is_pumping = False
         layer = self.layer
         if layer.outgoing:
             send = self.ways.send
@@ -134,6 +136,12 @@ class Stack:
         self._dispatch(now)
         self.batch_ended()
 
+    def wake(self) -> None:
+        """Pumps soon: for whoever had something sent from outside a handler, alone or among many in one turn of the loop."""
+        if not self._is_pumping:
+            self._is_pumping = True
+            self._loop.call_soon(self.batch_ended)
+
     def run(self, action: Callable[[float], None]) -> None:
         """Calls `action(now)` from outside a handler (a task's end, a callback) and pumps what it gave rise to."""
         now = self._clock()
@@ -149,28 +157,36 @@ class Stack:
         Puts our Via on top (§8.1.1.7, §18.1.1). A request too large for UDP goes over TCP where we can (§18.1.1). Call `batch_ended` after,
         unless a handler calls this: the pump then does it.
         """
-        flow = self.address(request, target, branch, prefer)
-        return None if flow is None else self.layer.request(request, flow, now, user)
+        headers = request.headers
+        if "content-length" not in headers:
+            headers.append("Content-Length", len(request.body))
+        headers.prepend("Via", "")
 
-    def address(self, request: Request, target: Target, branch: str, prefer: Endpoint | None = None) -> Flow | None:
-        """Puts our Via on a request for a target and gives the flow it shall leave by; None where no endpoint leads there."""
+        def render(via: str) -> bytes:
+            headers.replace_first("Via", via)
+            return request.to_bytes()
+
+        addressed = self.address(target, branch, render, prefer)
+        return None if addressed is None else self.layer.request(request, addressed[0], now, user)
+
+    def address(
+        self, target: Target, branch: str, render: Callable[[str], bytes], prefer: Endpoint | None = None
+    ) -> tuple[Flow, bytes] | None:
+        """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7); None where no endpoint leads to the target.
+
+        One too large for UDP goes over TCP where we can (§18.1.1), one to a group names it in Via.
+        """
         flow = self.ways.flow_to(target, prefer)
         if flow is None:
             return None
-        headers = request.headers
-        endpoint = flow.endpoint
-        headers.prepend("Via", _via(endpoint, branch, target))
-        if target.transport == "UDP" and len(request.to_bytes()) > LARGEST_UDP_REQUEST:
+        if target.ttl is not None:
+            return flow, render(f"{flow.endpoint.via}{branch};maddr={target.host};ttl={target.ttl}")
+        octets = render(flow.endpoint.via + branch)
+        if len(octets) > LARGEST_UDP_REQUEST and target.transport == "UDP":
             larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
             if larger is not None:
-                endpoint = larger.endpoint
-                headers.replace_first("Via", _via(endpoint, branch, target))
-                if "content-length" not in headers:
-                    headers.append("Content-Length", len(request.body))
-                return larger
-        if endpoint.is_reliable and "content-length" not in headers:
-            headers.append("Content-Length", len(request.body))
-        return flow
+                return larger, render(larger.endpoint.via + branch)
+        return flow, octets
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Answers through the machine (§17.2)."""
@@ -181,12 +197,3 @@ class Stack:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-
-
-def _via(endpoint: Endpoint, branch: str, target: Target) -> Via:
-    params: dict[str, str | None] = {"branch": branch}
-    if target.ttl is not None:
-        # §18.1.1: a request to a group names it.
-        params["maddr"] = target.host
-        params["ttl"] = str(target.ttl)
-    return Via(endpoint.transport, endpoint.advertised, endpoint.port, params)

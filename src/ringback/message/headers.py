@@ -86,11 +86,16 @@ class Headers:
     A value to be set is text or a typed value; one with CR, LF or NUL raises `ValueError`, so no field can smuggle in another.
     """
 
-    __slots__ = ("_all", "_first", "_keys", "_lines")
+    __slots__ = ("_all", "_first", "keys", "lines")
+
+    keys: list[str]
+    """The key of each field, in order; to be read only."""
+    lines: list[str]
+    """The raw line of each field as it goes on the wire, without its CRLF; to be read only."""
 
     def __init__(self, fields: Iterable[tuple[str, object]] = ()) -> None:
-        self._keys: list[str] = []
-        self._lines: list[str] = []
+        self.keys = []
+        self.lines = []
         self._first: dict[str, Any] | None = None
         self._all: dict[str, list[Any]] | None = None
         for name, value in fields:
@@ -100,42 +105,42 @@ class Headers:
     def from_lines(cls, keys: list[str], lines: list[str]) -> Headers:
         """Headers over lists that `split_lines` made; the lists are taken, not copied."""
         headers = cls.__new__(cls)
-        headers._keys = keys
-        headers._lines = lines
+        headers.keys = keys
+        headers.lines = lines
         headers._first = None
         headers._all = None
         return headers
 
     def copy(self) -> Headers:
         """An independent copy; typed values already parsed are parsed anew when asked for."""
-        return Headers.from_lines(self._keys.copy(), self._lines.copy())
+        return Headers.from_lines(self.keys.copy(), self.lines.copy())
 
     def __contains__(self, name: str) -> bool:
-        return (_KEYS.get(name) or key_of(name)) in self._keys
+        return (_KEYS.get(name) or key_of(name)) in self.keys
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for line in self._lines:
+        for line in self.lines:
             yield line[: line.index(":")].rstrip(" \t"), _value(line)
 
     def count(self, name: str) -> int:
         """How many lines carry this field."""
-        return self._keys.count(key_of(name))
+        return self.keys.count(key_of(name))
 
     def text(self, name: str) -> str | None:
         """The raw value of the field's first line, None where the field is absent."""
         key = _KEYS.get(name) or key_of(name)
-        keys = self._keys
-        return _value(self._lines[keys.index(key)]) if key in keys else None
+        keys = self.keys
+        return _value(self.lines[keys.index(key)]) if key in keys else None
 
     def texts(self, name: str) -> list[str]:
         """Every raw value, in order; comma lists are split where the field is a list (§7.3.1)."""
         key = key_of(name)
-        if key not in self._keys:
+        if key not in self.keys:
             return []
-        lines = [_value(line) for k, line in zip(self._keys, self._lines, strict=True) if k == key]
+        lines = [_value(line) for k, line in zip(self.keys, self.lines, strict=True) if k == key]
         field = FIELDS.get(key)
         if field is None or not field.is_list:
             return lines
@@ -158,10 +163,10 @@ class Headers:
             first = self._first = {}
         elif key in first:
             return first[key]
-        keys = self._keys
+        keys = self.keys
         if key not in keys:
             return None
-        line = self._lines[keys.index(key)]
+        line = self.lines[keys.index(key)]
         text = _value(line)
         field = FIELDS.get(key)
         if field is None or field.parse is None:
@@ -194,30 +199,30 @@ class Headers:
     def set(self, name: str, value: object) -> None:
         """Leaves exactly one field of this name, where the first stood, else at the end."""
         key = _KEYS.get(name) or key_of(name)
-        keys = self._keys
+        keys = self.keys
         line = f"{name}: {_checked(value)}"
         if key not in keys:
             keys.append(key)
-            self._lines.append(line)
+            self.lines.append(line)
             return
         first = keys.index(key)
-        self._lines[first] = line
+        self.lines[first] = line
         while keys.count(key) > 1:
             index = keys.index(key, first + 1)
-            del keys[index], self._lines[index]
+            del keys[index], self.lines[index]
         self._forget(key)
 
     def append(self, name: str, value: object) -> None:
         """Adds a field after all others."""
         key = _KEYS.get(name) or key_of(name)
-        self._keys.append(key)
-        self._lines.append(f"{name}: {_checked(value)}")
+        self.keys.append(key)
+        self.lines.append(f"{name}: {_checked(value)}")
         self._forget(key)
 
     def prepend(self, name: str, value: object) -> None:
         """Adds a value before all others of its field; a field not there yet goes below the Vias, Via on top."""
         key = _KEYS.get(name) or key_of(name)
-        keys = self._keys
+        keys = self.keys
         if key in keys:
             index = keys.index(key)
         else:
@@ -226,38 +231,33 @@ class Headers:
                 while index < len(keys) and keys[index] == "via":
                     index += 1
         keys.insert(index, key)
-        self._lines.insert(index, f"{name}: {_checked(value)}")
+        self.lines.insert(index, f"{name}: {_checked(value)}")
         self._forget(key)
-        if value.__class__ is not str:
-            # A typed value need not be parsed again.
-            if self._first is None:
-                self._first = {}
-            self._first[key] = value
 
     def replace_first(self, name: str, value: object) -> None:
         """Puts a value in the place of the field's first one; KeyError where the field is absent."""
         key = key_of(name)
         rest = self._take_first(key)
-        index = self._keys.index(key)
+        index = self.keys.index(key)
         line = f"{name}: {_checked(value)}"
-        self._lines[index] = f"{line}, {rest}" if rest else line
+        self.lines[index] = f"{line}, {rest}" if rest else line
 
     def remove_first(self, name: str) -> None:
         """Removes the first value of a field; KeyError where the field is absent."""
         key = _KEYS.get(name) or key_of(name)
         rest = self._take_first(key)
-        index = self._keys.index(key)
+        index = self.keys.index(key)
         if rest:
-            self._lines[index] = f"{name}: {rest}"
+            self.lines[index] = f"{name}: {rest}"
         else:
-            del self._keys[index], self._lines[index]
+            del self.keys[index], self.lines[index]
 
     def _take_first(self, key: str) -> str:
         """What follows the first value in its own line, and forgets what was parsed of the field."""
-        if key not in self._keys:
+        if key not in self.keys:
             raise KeyError(key)
         self._forget(key)
-        line = self._lines[self._keys.index(key)]
+        line = self.lines[self.keys.index(key)]
         if "," not in line:
             return ""
         field = FIELDS.get(key)
@@ -266,7 +266,7 @@ class Headers:
     def remove(self, name: str) -> None:
         """Removes every field of this name; nothing happens where there is none."""
         key = key_of(name)
-        keys, lines = self._keys, self._lines
+        keys, lines = self.keys, self.lines
         while key in keys:
             index = keys.index(key)
             del keys[index], lines[index]
@@ -274,20 +274,15 @@ class Headers:
 
     def carry(self, source: Headers, *keys: str) -> None:
         """Appends another message's lines of these keys as they stand (§8.2.6.2: a response carries Via, From, To, Call-ID, CSeq)."""
-        for key, line in zip(source._keys, source._lines, strict=True):
+        for key, line in zip(source.keys, source.lines, strict=True):
             if key in keys:
-                self._keys.append(key)
-                self._lines.append(line)
-
-    @property
-    def lines(self) -> list[str]:
-        """The raw lines as they go on the wire, without their CRLFs; not to be changed."""
-        return self._lines
+                self.keys.append(key)
+                self.lines.append(line)
 
     def line(self, key: str) -> str | None:
         """The first raw line under a key (`"from"`, not `"f"`), for readers who know where to look in it."""
-        keys = self._keys
-        return self._lines[keys.index(key)] if key in keys else None
+        keys = self.keys
+        return self.lines[keys.index(key)] if key in keys else None
 
     def _forget(self, key: str) -> None:
         if self._first is not None:
@@ -296,7 +291,7 @@ class Headers:
             self._all.pop(key, None)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._keys == other._keys and [v for _, v in self] == [v for _, v in other]
+        return isinstance(other, Headers) and self.keys == other.keys and [v for _, v in self] == [v for _, v in other]
 
     __hash__ = None  # type: ignore[assignment]  # a Headers changes: it may be no key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ringback.message.errors import SipParseError
 from ringback.message.fields.registry import FIELDS
-from ringback.message.grammar import is_token
+from ringback.message.grammar import ascii_upper, is_token
 from ringback.message.headers import Headers, split_lines
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
@@ -45,7 +45,7 @@ class _Fault(Exception):
 
 def _salvage(start: str, lines: list[str]) -> Request | None:
     """As much of a faulty request as an answer needs: its method and whatever lines are header fields."""
-    if start[:4].upper() == "SIP/":
+    if ascii_upper(start[:4]) == "SIP/":
         return None
     method, _, rest = start.partition(" ")
     if not is_token(method):
@@ -72,13 +72,13 @@ def _parse_request_line(start: str, lines: list[str], limits: MessageLimits) -> 
     parts = start.split(" ")
     if len(parts) == 3:
         method, uri, version = parts
-        if (version == "SIP/2.0" or version.upper() == "SIP/2.0") and (method in _METHODS or is_token(method)):
+        if (version == "SIP/2.0" or ascii_upper(version) == "SIP/2.0") and (method in _METHODS or is_token(method)):
             if len(uri) > limits.uri_bytes:
                 raise _Fault("Request-URI Too Long", 414, _salvage(start, lines))
             if not uri or uri[0] == "<":
                 raise _Fault("Malformed Request-URI", 400, _salvage(start, lines))
             return method, uri
-        if version[:4].upper() == "SIP/" and is_token(method):
+        if ascii_upper(version[:4]) == "SIP/" and is_token(method):
             raise _Fault("Version Not Supported", 505, _salvage(start, lines))
     raise _Fault("Malformed Request-Line", 400, _salvage(start, lines))
 
@@ -86,7 +86,7 @@ def _parse_request_line(start: str, lines: list[str], limits: MessageLimits) -> 
 def _parse_status_line(start: str) -> tuple[int, str]:
     """Status code and reason phrase (§7.2)."""
     version, digits, reason = start[:7], start[8:11], start[11:]
-    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+    if version != "SIP/2.0" and ascii_upper(version) != "SIP/2.0":
         raise _Fault("Version Not Supported", 505)
     if start[7] != " " or not (digits.isdigit() and digits.isascii() and "1" <= digits[0] <= "6") or (reason and reason[0] != " "):
         raise _Fault("Malformed Status-Line")
@@ -113,7 +113,7 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
     headers = Headers.from_lines(keys, lines)
     message: Request | Response
     request = None
-    if start[:4] == "SIP/" or start[:4].upper() == "SIP/":
+    if start[:4] == "SIP/" or ascii_upper(start[:4]) == "SIP/":
         status, reason = _parse_status_line(start)
         message = Response.received(status, reason, headers)
     else:

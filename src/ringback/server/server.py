@@ -13,7 +13,7 @@ from pathlib import Path
 from ringback.address import Endpoint, Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
-from ringback.message.message import Request
+from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.server.config import Config
 from ringback.server.domains import Domains, Place
@@ -31,8 +31,7 @@ from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
-from ringback.transport.interfaces import local_addresses
-from ringback.transport.limits import DEFAULT_STREAM_LIMITS
+from ringback.transport.interfaces import free_port, local_addresses
 from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
@@ -113,12 +112,7 @@ class Server:
                 self.stack.failed,
                 batch_ended=self.stack.batch_ended,
                 message_limits=limits.message,
-                stream_limits=DEFAULT_STREAM_LIMITS._replace(
-                    first_request=limits.tcp_first_request_seconds,
-                    message=limits.tcp_message_seconds,
-                    per_address=limits.tcp_connections_per_source,
-                    write_bytes=limits.tcp_write_buffer_bytes,
-                ),
+                stream_limits=limits.stream,
             )
             self.stack.attach(self.transports)
             try:
@@ -143,19 +137,23 @@ class Server:
             wanted += [Endpoint(point.transport, host, point.port, self.config.advertise) for host in hosts]
         opened: set[tuple[str, str, int]] = set()
         for point in wanted:
-            await self._open(point.transport, point.host, point.port, opened)
+            await self._open(point, opened)
         endpoints = self.transports.endpoints
         self.domains.listen(endpoints)
         self.record_route.serve(endpoints)
         self.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 
-    async def _open(self, transport: str, host: str, port: int, opened: set[tuple[str, str, int]]) -> None:
-        if (transport, host, port) in opened:
+    async def _open(self, point: Endpoint, opened: set[tuple[str, str, int]]) -> None:
+        if (point.transport, point.host, point.port) in opened:
             return
-        endpoint = await self.transports.open(transport, host, port, self.config.advertise)
-        opened.add((transport, host, endpoint.port))
-        if transport == "UDP":
-            await self._open("TCP", host, endpoint.port, opened)
+        port = point.port
+        if point.transport == "UDP" and not port:
+            # Any free port must be free for both.
+            port = free_port(point.host)
+        endpoint = await self.transports.open(point.transport, point.host, port, self.config.advertise)
+        opened.add((point.transport, point.host, endpoint.port))
+        if point.transport == "UDP":
+            await self._open(Endpoint("TCP", point.host, endpoint.port), opened)
 
     # The core of the stack.
 
@@ -179,7 +177,7 @@ class Server:
                 return
             place = self.domains.place(request.uri_text)
             if is_in_dialog or not self._is_for_us(event, transaction, place, now):
-                self.proxy.forward(event, is_in_dialog, now)
+                self.proxy.forward(event, place, is_in_dialog, now)
         except SipParseError as error:
             if event.transaction is not None:
                 text = f"Malformed {error.field}: {error.reason}" if error.field else error.reason
@@ -194,7 +192,7 @@ class Server:
             self._refuse(transaction, request, Reject(503, headers=[("Retry-After", str(_RETRY_AFTER + secrets.randbelow(_RETRY_AFTER)))]))
             return True
         is_last_hop = method == "OPTIONS" and request.max_forwards == 0
-        if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers):
+        if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers.keys):
             return False
         if method == "REGISTER":
             self.registrar.receive(event, now)
@@ -283,7 +281,15 @@ class Server:
         return Reject(500, "Routing Failed")
 
     def _make_registrar(self) -> Registrar:
-        return Registrar(self.location, self.domains, self.config.registrar, respond=self.stack.respond, refuse=self._refuse, token=self._token)
+        def respond(transaction: ServerTransaction, response: Response, now: float) -> None:
+            self.layer.respond(transaction, response, now)
+            self.stack.wake()
+
+        def refuse(transaction: ServerTransaction, request: Request, reject: Reject) -> None:
+            self._refuse(transaction, request, reject)
+            self.stack.wake()
+
+        return Registrar(self.location, self.domains, self.config.registrar, respond=respond, refuse=refuse, token=self._token)
 
     # The operator's verbs.
 

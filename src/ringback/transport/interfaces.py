@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from pathlib import Path
@@ -14,6 +15,21 @@ def local_addresses(wildcard: str) -> list[str]:
     """Every address that `0.0.0.0` or `::` stands for, loopback last; link-local addresses are left out (their zone means nothing to a peer)."""
     found = _ipv6() if ":" in wildcard else _ipv4()
     return sorted(found, key=lambda host: (ipaddress.ip_address(host).is_loopback, ipaddress.ip_address(host)))
+
+
+def free_port(host: str) -> int:
+    """A port of this address that neither UDP nor TCP uses at the moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(100):
+        with socket.socket(family, socket.SOCK_STREAM) as stream, socket.socket(family, socket.SOCK_DGRAM) as datagram:
+            stream.bind((host, 0))
+            port: int = stream.getsockname()[1]
+            try:
+                datagram.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(errno.EADDRINUSE, f"No port of {host} is free for both UDP and TCP")
 
 
 def _ipv4() -> set[str]:

@@ -1,4 +1,4 @@
-"""From the received request to what one target gets (RFC 3261 §16.6 items 1 to 6)."""
+"""From the received request to what one target gets (RFC 3261 §16.6 items 1 to 9)."""
 
 from __future__ import annotations
 
@@ -27,36 +27,49 @@ def request_uri(text: str) -> str:
     return str(uri)
 
 
-def forwarded_copy(request: Request, uri: str, max_breadth: int, record_route: str | None) -> Request:
-    """The copy for one target; only Via is still missing. The received request stays as it is."""
-    copy = request.copy()
-    if uri != request.uri_text:
-        copy.uri = request_uri(uri)
-    headers = copy.headers
-    hops = request.max_forwards
-    headers.set("Max-Forwards", str(MAX_FORWARDS if hops is None else hops - 1))
-    headers.set("Max-Breadth", str(max_breadth))
-    if record_route is not None:
-        headers.prepend("Record-Route", record_route)
-    if "route" in headers:
-        _give_strict_router_its_form(copy)
-    return copy
+def next_hop(request: Request, uri: str) -> tuple[Request, str, str]:
+    """Where a request for a target goes (§16.6 items 6 and 7): the request to copy, its Request-URI, and the URI that names the next hop.
 
-
-def _give_strict_router_its_form(copy: Request) -> None:
-    """§16.6 item 6: a next hop without `lr` finds itself in the Request-URI, and the Request-URI at the end of Route."""
-    uri = copy.routes[0].uri
-    if isinstance(uri, SipUri) and not uri.lr:
-        copy.headers.remove_first("Route")
-        copy.headers.append("Route", f"<{copy.uri_text}>")
-        copy.uri = uri
-
-
-def next_hop(request: Request) -> str:
-    """The URI that names where a forwarded copy goes (§16.6 item 7): the first Route, unless that is a strict router, else the Request-URI."""
-    if "route" not in request.headers:
-        return request.uri_text
-    uri = request.routes[0].uri
-    if not isinstance(uri, SipUri):
+    The next hop is the first Route, else the Request-URI. One without `lr` is a strict router: it wants itself in the Request-URI, and the
+    Request-URI at the end of Route.
+    """
+    if "route" not in request.headers.keys:
+        return request, uri, uri
+    hop = request.routes[0].uri
+    if not isinstance(hop, SipUri):
         raise SipParseError("Not a SIP URI", "Route")
-    return str(uri)
+    if hop.lr:
+        return request, uri, str(hop)
+    copy = request.copy()
+    copy.headers.remove_first("Route")
+    copy.headers.append("Route", f"<{uri}>")
+    return copy, str(hop), str(hop)
+
+
+def forwarded(request: Request, uri: str, via: str, max_breadth: int, record_route: str | None) -> bytes:
+    """The octets of a request's copy for one next hop.
+
+    Max-Forwards is one less, Max-Breadth and our Via are there, our Record-Route where one is wanted, and Content-Length for the sake of
+    streams (item 9); every other line is as it came, in its order. The request itself stays as it is.
+    """
+    headers = request.headers
+    keys = headers.keys
+    lines = headers.lines.copy()
+    if "max-forwards" in keys:
+        lines[keys.index("max-forwards")] = f"Max-Forwards: {request.max_forwards - 1}"  # type: ignore[operator]  # it is there
+    else:
+        lines.append(f"Max-Forwards: {MAX_FORWARDS}")
+    if "max-breadth" in keys:
+        lines[keys.index("max-breadth")] = f"Max-Breadth: {max_breadth}"
+    else:
+        lines.append(f"Max-Breadth: {max_breadth}")
+    if "content-length" not in keys:
+        lines.append(f"Content-Length: {len(request.body)}")
+    top = keys.index("via")
+    if record_route is not None:
+        # Before any other Record-Route; with none there, below the Vias.
+        place = keys.index("record-route") if "record-route" in keys else top + keys.count("via")
+        lines.insert(place, f"Record-Route: {record_route}")
+    lines.insert(top, f"Via: {via}")
+    head = "\r\n".join([f"{request.method} {uri} SIP/2.0", *lines, "", ""]).encode("utf-8", "surrogateescape")
+    return head + request.body if request.body else head

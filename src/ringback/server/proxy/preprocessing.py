@@ -22,7 +22,7 @@ def preprocess(request: Request, endpoint: Endpoint, domains: Domains, record_ro
         proof = _undo_strict_router(request, domains, record_route)
     if ";maddr=" in text:
         _strip_own_maddr(request, endpoint, domains)
-    while "route" in headers:
+    while "route" in headers.keys:
         # The usual Route is our own entry to the letter, alone in its line: then no URI needs parsing.
         route = headers.text("route") or ""
         found = record_route.quick_proof(route, endpoint)

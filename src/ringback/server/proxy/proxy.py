@@ -10,7 +10,7 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
-from ringback.server.proxy.forwarding import forwarded_copy, may_begin_dialog, next_hop
+from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
 from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject, contacts_in_order
@@ -84,12 +84,11 @@ class Proxy:
         """Whether a proof found by `preprocess` is that of the dialog the request claims."""
         return self._record_route.proves(proof, request)
 
-    def forward(self, event: RequestReceived, is_in_dialog: bool, now: float) -> None:
-        """Forwards a request that is not for the server itself; `is_in_dialog` where its dialog is proven."""
+    def forward(self, event: RequestReceived, place: Place, is_in_dialog: bool, now: float) -> None:
+        """Forwards a request that is not for the server itself. `place` is what its Request-URI means; `is_in_dialog` says its dialog is proven."""
         request = event.request
         transaction = event.transaction
         assert transaction is not None
-        place = self._domains.place(request.uri_text)
         fault = fault_of(request, place.uri.scheme)
         if fault is not None:
             self._refuse(transaction, request, fault)
@@ -135,7 +134,7 @@ class Proxy:
 
     def _target_of(self, request: Request, place: Place, is_in_dialog: bool) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
-        if "route" in request.headers:
+        if "route" in request.headers.keys:
             hop = request.routes[0].uri
             if is_in_dialog or (isinstance(hop, SipUri) and self._relays_to(hop.host)):
                 return Forward(request.uri_text)
@@ -172,7 +171,7 @@ class Proxy:
 
     def _breadth(self, request: Request) -> int:
         """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""
-        if "max-breadth" not in request.headers:
+        if "max-breadth" not in request.headers.keys:
             return self._config.max_breadth
         try:
             given: int = request.headers.value("max-breadth")
@@ -192,27 +191,27 @@ class Proxy:
         return bounded
 
     def forward_ack(self, request: Request, flow: Flow, now: float) -> None:
-        """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1); without a proof of its dialog it goes nowhere."""
+        """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1), within a dialog that is proven."""
         try:
-            hops = request.max_forwards
-            if hops == 0:
+            if request.max_forwards == 0:
                 return
-            copy = forwarded_copy(request, request.uri_text, self._breadth(request), None)
-            hop = next_hop(copy)
-            branch = f"z9hG4bK{self._token()}"
+            copy, uri, hop = next_hop(request, request.uri_text)
             targets = self._resolver.known(hop, now)
         except SipParseError:
             return
         if targets is None:
-            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, found, branch, flow)))
+            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow)))
         else:
-            self._send_ack(copy, targets, branch, flow)
+            self._send_ack(copy, uri, targets, flow)
 
-    def _send_ack(self, copy: Request, targets: list[Target], branch: str, flow: Flow) -> None:
-        for target in targets[:1]:
-            way = self._stack.address(copy, target, branch, flow.endpoint)
-            if way is not None:
-                self._stack.layer.outgoing.append((copy.to_bytes(), way))
+    def _send_ack(self, copy: Request, uri: str, targets: list[Target], flow: Flow) -> None:
+        if targets:
+            breadth = self._breadth(copy)
+            branch = f"z9hG4bK{self._token()}"
+            addressed = self._stack.address(targets[0], branch, lambda via: forwarded(copy, uri, via, breadth, None), flow.endpoint)
+            if addressed is not None:
+                way, octets = addressed
+                self._stack.layer.outgoing.append((octets, way))
 
     def cancel(self, event: RequestReceived, now: float) -> None:
         """§16.10: 200 at once, and every branch of the INVITE that rings is cancelled."""
@@ -236,11 +235,19 @@ class Proxy:
             self._resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
         return targets
 
-    def send(self, copy: Request, target: Target, branch: Branch, upstream: ServerTransaction, now: float) -> ClientTransaction | None:
-        """Forwards a copy in a client transaction of its own (§16.6 items 8 and 10)."""
-        own_hash = branch.context.loop_hash
-        text = f"z9hG4bK{self._token()}" if own_hash is None else f"z9hG4bK{self._token()}{LOOP_SEPARATOR}{own_hash}"
-        return self._stack.send_request(copy, target, branch, text, now, upstream.flow.endpoint)
+    def send(self, copy: Request, uri: str, target: Target, branch: Branch, now: float) -> ClientTransaction | None:
+        """Forwards a copy in a client transaction of its own (§16.6 items 8 to 10); None where there is no way to the target."""
+        context = branch.context
+        text = f"z9hG4bK{self._token()}"
+        if context.loop_hash is not None:
+            text += LOOP_SEPARATOR + context.loop_hash
+        addressed = self._stack.address(
+            target, text, lambda via: forwarded(copy, uri, via, branch.breadth, context.record_route), context.transaction.flow.endpoint
+        )
+        if addressed is None:
+            return None
+        flow, octets = addressed
+        return self._stack.layer.forward(copy.method, text, octets, flow, now, branch)
 
     def send_on(self, request: Request, flow: Flow, user: object, now: float) -> None:
         """Sends a request the way another went (§9.1: CANCEL follows its INVITE)."""

@@ -12,7 +12,7 @@ from ringback.message.derive import cancel_of, response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
-from ringback.server.proxy.forwarding import forwarded_copy, next_hop
+from ringback.server.proxy.forwarding import next_hop, request_uri
 from ringback.transaction.events import Event, ResponseReceived, TransportFailed
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ class ResponseContext:
     __slots__ = (
         "_breadth",
         "_proxy",
-        "_record_route",
-        "_ring_for",
+                "_ring_for",
         "_steps",
         "branches",
         "is_answered",
         "is_cancelled",
         "is_invite",
         "loop_hash",
+        "record_route",
         "transaction",
     )
 
@@ -91,7 +91,7 @@ class ResponseContext:
         self._steps: list[list[str]] = []
         self._ring_for: float | None = None
         self._breadth = breadth
-        self._record_route = record_route
+        self.record_route = record_route
 
     def receive(self, event: Event, now: float) -> None:
         """Takes what the server transaction tells: it got no ACK, or could not send. Neither ends a branch (§16.9)."""
@@ -119,31 +119,32 @@ class ResponseContext:
 
     def _forward(self, branch: Branch, request: Request, now: float) -> None:
         try:
-            copy = forwarded_copy(request, branch.uri, branch.breadth, self._record_route)
+            copy, uri, hop = next_hop(request, request_uri(branch.uri))
             if branch.targets is None:
-                targets = self._proxy.targets_of(next_hop(copy), now, lambda found, later: self._resolved(branch, copy, found, later))
+                targets = self._proxy.targets_of(hop, now, lambda found, later: self._resolved(branch, copy, uri, found, later))
                 if targets is None:
                     return
                 branch.targets = targets.copy()
-            self._send(branch, copy, now)
         except SipParseError:
             # The request was validated, so what does not parse is the target: the location service's or the routing function's fault.
             self.ended_here(branch, 500, now)
+        else:
+            self._send(branch, copy, uri, now)
 
-    def _resolved(self, branch: Branch, copy: Request, targets: list[Target], now: float) -> None:
+    def _resolved(self, branch: Branch, copy: Request, uri: str, targets: list[Target], now: float) -> None:
         if branch.final is not None:
             return
         branch.targets = targets.copy()
         if self.is_answered or self.is_cancelled:
             self.ended_here(branch, 487, now)
         else:
-            self._send(branch, copy, now)
+            self._send(branch, copy, uri, now)
 
-    def _send(self, branch: Branch, copy: Request, now: float) -> None:
+    def _send(self, branch: Branch, copy: Request, uri: str, now: float) -> None:
         assert branch.targets is not None
         while branch.targets:
             target = branch.targets.pop(0)
-            transaction = self._proxy.send(copy, target, branch, self.transaction, now)
+            transaction = self._proxy.send(copy, uri, target, branch, now)
             if transaction is not None:
                 branch.transaction = transaction
                 if self.is_invite:
@@ -198,7 +199,7 @@ class ResponseContext:
         if not self.is_answered:
             self.is_answered = True
             self._steps = []
-            self._record_route = None
+            self.record_route = None
             self._proxy.answered(self)
         self._cancel_all(now)
         for branch in self.branches:

@@ -8,6 +8,8 @@ from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.server.proxy.routing import Reject
 
+_ROUTED_BY = ("route", "proxy-require", "proxy-authorization")
+
 SCHEMES = ("sip", "sips", "tel")
 MAX_FORWARDS = 70
 MAX_BREADTH = 60
@@ -22,22 +24,22 @@ def loop_hash(request: Request, aor: str) -> str:
     It covers all that routing looks at: the canonical Request-URI, Route, Proxy-Require and credentials, and, against chance, Call-ID and CSeq
     number. Never the method.
     """
-    headers = request.headers
+    keys = request.headers.keys
     text = f"{aor}|{request.call_id}|{request.cseq.number}"
-    for key in ("route", "proxy-require", "proxy-authorization"):
-        if key in headers:
-            text += "|" + ",".join(headers.texts(key))
+    for key in _ROUTED_BY:
+        if key in keys:
+            text += "|" + ",".join(request.headers.texts(key))
     return f"{zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def has_looped(request: Request, sent_by: frozenset[str], own_hash: str) -> bool:
     """Whether one of our own Vias in the request bears the hash this request has now (RFC 5393 §4.2.2)."""
+    via = request.via
+    if via.sent_by in sent_by and _is_ours(via.branch, own_hash):
+        return True
     headers = request.headers
-    if headers.count("via") == 1:
-        line = headers.line("via")
-        if line is not None and "," not in line:
-            via = request.via
-            return via.sent_by in sent_by and _is_ours(via.branch, own_hash)
+    if headers.keys.count("via") == 1 and "," not in headers.lines[headers.keys.index("via")]:
+        return False
     return any(via.sent_by in sent_by and _is_ours(via.branch, own_hash) for via in request.vias)
 
 
@@ -54,7 +56,7 @@ def fault_of(request: Request, scheme: str) -> Reject | None:
             return Reject(483)
         if scheme not in SCHEMES:
             return Reject(416)
-        if "proxy-require" in headers:
+        if "proxy-require" in headers.keys:
             # §16.3 item 5: this proxy understands no extension that clients may demand of proxies.
             return Reject(420, headers=[("Unsupported", ", ".join(headers.values("proxy-require")))])
     except SipParseError as error:
