@@ -111,6 +111,42 @@ async def test_the_largest_datagram_is_taken() -> None:
             assert len(message.body) == 65_000
 
 
+async def test_octets_beyond_the_body_are_dropped() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        with plain_udp() as peer:
+            peer.sendto(options(body=b"hello") + b", world", ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(1)
+            message = server.messages[0]
+            assert isinstance(message, Request)
+            assert message.body == b"hello"
+
+
+async def test_without_content_length_the_body_ends_with_the_datagram() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        with plain_udp() as peer:
+            peer.sendto(options(body=b"hello", length=False), ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(1)
+            message = server.messages[0]
+            assert isinstance(message, Request)
+            assert message.body == b"hello"
+
+
+async def test_a_body_shorter_than_said_is_400_for_a_request_and_nothing_for_a_response() -> None:
+    request = options(body=b"hello")[:-1]
+    response = request.replace(b"OPTIONS sip:127.0.0.1 SIP/2.0", b"SIP/2.0 200 OK")
+    async with party("UDP") as (server, [endpoint]):
+        with plain_udp() as peer:
+            for data in (request, response):
+                peer.sendto(data, ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(2)
+            first, second = server.messages
+            assert isinstance(first, Malformed)
+            assert first.status == 400
+            assert first.request is not None
+            assert isinstance(second, Malformed)
+            assert second.request is None
+
+
 @needs_error_queue
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 async def test_a_port_unreachable_is_a_failure_of_that_flow(host: str) -> None:
