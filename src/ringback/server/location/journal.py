@@ -17,6 +17,8 @@ _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS = 64
 _INSERTS = [f"INSERT OR REPLACE INTO binding ({_COLUMNS}) VALUES {', '.join([_ROW] * n)}" for n in range(1, _ROWS + 1)]  # noqa: S608 - no value in it
 _DELETES = [f"DELETE FROM binding WHERE id IN ({', '.join('?' * n)})" for n in range(1, _ROWS + 1)]  # noqa: S608 - no value in it
+# Pages after which the log is copied into the database and begun again.
+_LOG_PAGES = 300
 _SHIFT = "UPDATE binding SET expires_at = expires_at + ?"
 
 
@@ -107,6 +109,19 @@ class Batch:
             raise
 
 
+def _reserve(connection: sqlite3.Connection) -> None:
+    """Makes the write-ahead log as long as it will ever be: where it does not grow, a commit costs a third less (no inode to write)."""
+    try:
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('reserve', zeroblob(?))", (page * (_LOG_PAGES + 100),))
+        connection.execute("DELETE FROM meta WHERE name = 'reserve'")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+    except sqlite3.Error:
+        # A full disk or a lock: commits will tell, and this was only for speed.
+        return
+
+
 class Journal:
     """The thread that writes batches, one after another, in the order they were submitted."""
 
@@ -114,6 +129,7 @@ class Journal:
         """`wake` is called on the writer's thread after each batch; the outcome then waits in `outcome`."""
         self._store = store
         self._connection: sqlite3.Connection = store.connect()
+        _reserve(self._connection)
         self._wake = wake
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
         self._outcomes: SimpleQueue[StoreError | None] = SimpleQueue()

@@ -62,7 +62,7 @@ class Location:
         loop: asyncio.AbstractEventLoop | None = None,
         clock: Callable[[], float] | None = None,
         wall: Callable[[], float] = time.time,
-        interval: float = 0.02,
+        interval: float = 0.04,
         patience: float = 0.9,
         capacity: int = 1_000_000,
     ) -> None:
