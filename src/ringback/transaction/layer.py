@@ -26,7 +26,7 @@ from ringback.transaction.machines import (
     TERMINATED,
     TRANSPORT_ERROR,
 )
-from ringback.transaction.matching import cancelled_key, client_of, has_cookie, is_old_key, old_key, request_key, transaction_key
+from ringback.transaction.matching import cancelled_key, client_of, has_cookie, is_old_key, key_of, old_key, request_key, transaction_key
 from ringback.transaction.reply import is_multicast, reply_flow, stamp_source
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transaction.transaction import ClientTransaction, ServerTransaction, Transaction
@@ -150,10 +150,9 @@ class TransactionLayer(Medium):
 
     # From the transaction user
 
-    def request(self, request: Request, flow: Flow, now: float, user: Any = None, data: bytes | None = None) -> ClientTransaction:
+    def request(self, request: Request, flow: Flow, now: float, user: Any = None) -> ClientTransaction:
         """Sends a request over `flow` in a transaction of its own. Its topmost Via is ours already, with a branch used for nothing else.
 
-        `data` is its octets: giving them saves rendering it anew.
         `ValueError` for an ACK (it has no transaction, §17.1) and for a branch that is no RFC 3261 branch or is in use.
         """
         method = request.method
@@ -165,13 +164,22 @@ class TransactionLayer(Medium):
         key = transaction_key(via, method)
         if key in self.clients:
             raise ValueError(f"the branch is in use: {via.branch}")
-        start = (self._invite_client if method == "INVITE" else self._non_invite_client)[flow.endpoint.is_reliable]
-        self.clients[key] = transaction = ClientTransaction(key, flow, request.to_bytes() if data is None else data, user)
-        self.step(transaction, start, now)
+        transaction = self._begin(key, method, request.to_bytes(), flow, now, user)
         if method == "CANCEL":
             cancelled = self.clients.get(transaction_key(via, "INVITE"))
             if cancelled is not None and cancelled.state == PROCEEDING:
                 self.start(cancelled, self._cancel_wait, now)
+        return transaction
+
+    def forward(self, method: str, branch: str, data: bytes, flow: Flow, now: float, user: Any) -> ClientTransaction:
+        """`request` for a proxy, which has the octets of its copy ready: their topmost Via names the flow's endpoint and a new `branch`."""
+        endpoint = flow.endpoint
+        return self._begin(key_of(branch, endpoint.advertised, endpoint.port, method), method, data, flow, now, user)
+
+    def _begin(self, key: str, method: str, data: bytes, flow: Flow, now: float, user: Any) -> ClientTransaction:
+        start = (self._invite_client if method == "INVITE" else self._non_invite_client)[flow.endpoint.is_reliable]
+        self.clients[key] = transaction = ClientTransaction(key, flow, data, user)
+        self.step(transaction, start, now)
         return transaction
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:

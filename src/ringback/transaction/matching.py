@@ -26,8 +26,13 @@ def transaction_key(via: Via, method: str) -> str:
 
     §17.2.3 asks for all three. §17.1.3 asks for branch and method only, but a response that names another sender is not ours (§18.1.2).
     """
+    return key_of(via.params["branch"] or "", via.host, via.port, method)
+
+
+def key_of(branch: str, host: str, port: int | None, method: str) -> str:
+    """The same of its parts."""
     # §7.3.1: parameter values compare without case. No branch and no host holds a line feed: two messages cannot be made to look like one.
-    return f"{via.params['branch']}\n{via.host}:{via.port}".lower() + "\n" + method
+    return f"{branch}\n{host}:{port}".lower() + "\n" + method
 
 
 def method_of(key: str) -> str:

@@ -164,7 +164,11 @@ class ResponseContext:
 
     def ended_here(self, branch: Branch, status: int, now: float) -> None:
         """Ends a branch as if its target had answered so."""
-        self._store(branch, response_to(self.transaction.request, status), now)
+        if self.is_answered:
+            self._proxy.timers.stop(branch)
+            branch.final = _DONE
+        else:
+            self._store(branch, response_to(self.transaction.request, status), now)
 
     def response_received(self, branch: Branch, response: Response, now: float) -> None:
         """§16.7 items 2 to 6 for one response."""
@@ -212,13 +216,13 @@ class ResponseContext:
         if branch.final is not None:
             return
         self._proxy.timers.stop(branch)
+        if self.is_answered:
+            branch.final = _DONE
+            return
         if branch.is_given_up and response.status == 487:
             # §16.8: a target whose time was up did not refuse: it counts as one that timed out.
             response = response_to(self.transaction.request, 408)
         branch.final = response
-        if self.is_answered:
-            branch.final = _DONE
-            return
         if response.status >= 600:
             self._steps = []
             self._cancel_all(now)
