@@ -68,10 +68,11 @@ class UdpSocket:
         known = self.flows.get
         parse = parse_datagram
         count = 0
+        batch = []
         try:
             while count < _AT_ONCE:
                 try:
-                    data, remote = recvfrom(65_535)
+                    batch.append(recvfrom(65_535))
                 except BlockingIOError:
                     if not count:
                         self._take_icmp_errors()
@@ -81,10 +82,9 @@ class UdpSocket:
                     self._take_icmp_errors()
                     continue
                 count += 1
-                if (len(data) < 5 or data[0] < 33) and is_keepalive(data):
-                    user.counts.keepalives += 1
-                    continue
-                received(parse(data, limits), data, known(remote) or self.flow(remote))
+            parsed = [(parse(data, limits), data, known(remote) or self.flow(remote)) for data, remote in batch if not ((len(data) < 5 or data[0] < 33) and is_keepalive(data))]
+            for message, data, flow in parsed:
+                received(message, data, flow)
         finally:
             if self._failures:
                 self._report()
@@ -140,12 +140,16 @@ class UdpSocket:
 
     def _take_icmp_errors(self) -> bool:
         """Empties the error queue into failures; False where there was nothing in it."""
-        for taken in range(_AT_ONCE):
-            error = read_error(self._sock)
-            if error is None:
-                return taken > 0
+        taken = 0
+        while taken < _AT_ONCE and (error := read_error(self._sock)) is not None:
+            taken += 1
             if error.reason is not None:
                 self._fail(self.flow(error.remote), error.reason)
+        if not taken:
+            return False
+        # libuv, and with it uvloop, watches a descriptor no more once it had an error.
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.add_reader(self._sock.fileno(), self._readable)
         return True
 
     def _fail(self, flow: Flow, reason: str) -> None:
