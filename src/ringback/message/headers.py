@@ -68,7 +68,7 @@ def _value(line: str) -> str:
     """The value of a raw line: unfolded, trimmed of blanks."""
     text = line[line.index(":") + 1 :].strip(" \t")
     if "\r" in text:
-        text = " ".join([part.strip(" \t") for part in text.split("\r\n")])
+        text = " ".join([part.strip(" \t") for part in text.split("\r\n")]).strip(" ")
     return text
 
 

@@ -202,12 +202,13 @@ class StreamParser:
     double CRLFs that a peer sent between messages to keep its flow alive (RFC 5626 §4.4.1); take them to answer each by CRLF.
     """
 
-    __slots__ = ("_awaited", "_buffer", "_limits", "_message", "_scanned", "is_dead", "pings")
+    __slots__ = ("_awaited", "_buffer", "_empty_lines", "_limits", "_message", "_scanned", "is_dead", "pings")
 
     def __init__(self, limits: MessageLimits = DEFAULT_LIMITS) -> None:
         self._buffer = bytearray()
         self._limits = limits
         self._scanned = 0
+        self._empty_lines = 0
         self._message: Request | Response | None = None
         self._awaited = 0
         self.is_dead = False
@@ -250,6 +251,8 @@ class StreamParser:
         buffer = self._buffer
         if self._scanned == 0:
             self._skip_empty_lines()
+            if buffer == b"\r":
+                return False
         end = buffer.find(_HEAD_END, max(0, self._scanned - 3))
         if end < 0:
             self._scanned = len(buffer)
@@ -273,12 +276,13 @@ class StreamParser:
         buffer = self._buffer
         skip = 0
         while buffer[skip : skip + 2] == b"\r\n":
-            if buffer[skip : skip + 4] == _HEAD_END:
-                self.pings += 1
-                skip += 4
-            else:
-                skip += 2
+            skip += 2
+        self._empty_lines += skip // 2
+        self.pings += self._empty_lines // 2
+        self._empty_lines %= 2
         del buffer[:skip]
+        if buffer and buffer != b"\r":
+            self._empty_lines = 0
 
     def _die(self) -> None:
         self.is_dead = True
