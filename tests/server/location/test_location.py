@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from ringback.message.uri import SipUri
 from ringback.server.location.binding import Binding, aor_of
+from ringback.server.location.journal import _reserve
 from ringback.server.location.location import Location, LocationFull
 from ringback.server.store import Store, StoreError, StoreUnavailable
 
@@ -345,11 +347,10 @@ def test_a_damaged_table_is_an_error_that_does_not_pass(clocks: Clocks, store: S
 
 
 class Slow:
-    """Stands for a disk: every commit waits until `go` is called."""
+    """Stands for a disk: every commit waits until `go` is called, and then ends as `verdict` says."""
 
-    def __init__(self, location: Location) -> None:
-        import threading
-
+    def __init__(self, location: Location, verdict: int = sqlite3.SQLITE_OK) -> None:
+        self.verdict = verdict
         self.allowed = threading.Semaphore(0)
         assert location._journal is not None
         location._journal._connection.set_authorizer(self._ask)
@@ -357,7 +358,7 @@ class Slow:
     def _ask(self, *_: object) -> int:
         self.allowed.acquire(timeout=5)
         self.allowed.release()
-        return sqlite3.SQLITE_OK
+        return self.verdict
 
     def go(self) -> None:
         self.allowed.release()
@@ -554,3 +555,113 @@ def test_on_a_loop_expired_bindings_leave_by_themselves(store: Store, monkeypatc
         location.close()
 
     asyncio.run(run())
+
+
+def test_an_update_that_is_no_change_waits_for_nobody_on_a_loop_either(store: Store) -> None:
+    async def test(location: Location) -> None:
+        answers = Answers()
+        location.update(ALICE, (), answers)
+        assert answers == [None]
+
+    on_loop(test, store)
+
+
+def test_without_a_store_a_loop_sweeps_all_the_same(clocks: Clocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringback.server.location.location.SWEEP_EVERY", 0.001)
+
+    async def run() -> None:
+        location = Location(loop=asyncio.get_running_loop(), clock=lambda: clocks.now, wall=lambda: clocks.wall)
+        location.update(ALICE, [binding(location)], Answers())
+        clocks.pass_(100)
+        clocks.wall += 3_600
+        await until(lambda: len(location) == 0)
+        location.close()
+
+    asyncio.run(run())
+
+
+def test_each_commit_ends_with_one_word_to_whoever_sends(store: Store) -> None:
+    async def test(location: Location) -> None:
+        ends: list[int] = []
+        answers = Answers()
+        location.batch_ended = lambda: ends.append(len(answers))
+        for n in range(5):
+            location.update(f"sip:{n}@x", [binding(location, f"sip:{n}@x")], answers)
+        await until(lambda: len(ends) == 1)
+        assert ends == [5]
+        disk = Slow(location)
+        location.update(ALICE, [binding(location)], answers)
+        await until(lambda: len(ends) == 2)
+        assert ends == [5, 6]
+        disk.go()
+        await until(lambda: location._writing is None)
+
+    on_loop(test, store, patience=0.05)
+
+
+def test_a_hung_disk_that_then_fails_owes_nothing(store: Store) -> None:
+    async def test(location: Location) -> None:
+        answers = Answers()
+        disk = Slow(location, sqlite3.SQLITE_DENY)
+        location.update(ALICE, [binding(location)], answers)
+        await until(lambda: len(answers) == 1)
+        disk.go()
+        await until(lambda: location._writing is None)
+        assert isinstance(answers[0], StoreUnavailable)
+        assert not location._owed
+        assert rows(store) == []
+
+    on_loop(test, store, patience=0.05)
+
+
+def test_a_failing_callback_without_a_loop_is_its_callers_own(clocks: Clocks, store: Store) -> None:
+    location = open_location(clocks, store)
+
+    def fail(_: Exception | None) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        location.update(ALICE, [binding(location)], fail)
+    location.close()
+
+
+def test_a_commit_that_ends_after_the_loop_has_is_nobodys_trouble(store: Store) -> None:
+    async def run() -> tuple[Location, Slow]:
+        location = Location(store, loop=asyncio.get_running_loop())
+        disk = Slow(location)
+        location.update(ALICE, [binding(location)], Answers())
+        await until(lambda: location._writing is not None)
+        return location, disk
+
+    location, disk = asyncio.run(run())
+    disk.go()
+    location._journal.close(5.0)  # type: ignore[union-attr]
+    assert len(rows(store)) == 1
+
+
+def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(store: Store) -> None:
+    async def test(location: Location) -> None:
+        answers = Answers()
+        disk = Slow(location)
+        location.update(ALICE, [binding(location)], answers)
+        await until(lambda: location._writing is not None)
+        location.close()
+        # Whoever still waits gets no answer, and asks again: nothing was promised.
+        assert answers == []
+        disk.go()
+
+    on_loop(test, store, patience=0.05)
+
+
+def test_a_log_that_cannot_be_made_long_is_only_slower(store: Store) -> None:
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    connection = store.connect()
+    _reserve(connection)
+    assert connection.execute("SELECT count(*) FROM meta WHERE name = 'reserve'").fetchone() == (0,)
+    connection.close()
+    other.close()
+
+
+def test_a_binding_says_what_it_is(clocks: Clocks) -> None:
+    assert repr(binding(open_location(clocks), q=0.5)) == "<Binding sip:alice@example.com → sip:alice@192.0.2.1 q=0.5>"

@@ -10,6 +10,7 @@ from ringback.message.message import Request
 from ringback.message.uri import Uri, parse_uri
 from ringback.server.config import RegistrarConfig
 from ringback.server.location.binding import Binding
+from ringback.server.registrar.plain_contact import PlainContact
 from ringback.server.registrar.refused import Refused
 
 # A Contact's URI and parameters together: a 200 repeats them all, to whoever asks.
@@ -44,11 +45,11 @@ class Registration:
         self.expires: int | None = request.expires
         self._check = check
 
-    def applied(self, contacts: Sequence[NameAddr | Star], before: Sequence[Binding]) -> list[Binding]:
+    def applied(self, contacts: Sequence[NameAddr | PlainContact | Star], before: Sequence[Binding]) -> list[Binding]:
         """The bindings after this REGISTER, given those before it that have not expired; `Refused` or `SipParseError`, and none change."""
         if len(contacts) > self.config.max_contacts:
             raise Refused(403, f"Too Many Contacts, at Most {self.config.max_contacts}")
-        addresses = [contact for contact in contacts if isinstance(contact, NameAddr)]
+        addresses = [contact for contact in contacts if not isinstance(contact, Star)]
         if len(addresses) < len(contacts):
             if addresses or len(contacts) > 1 or self.expires != 0:
                 raise Refused(400, "Contact * Must Stand Alone With Expires 0")
@@ -62,7 +63,7 @@ class Registration:
             raise Refused(403, f"Too Many Bindings, at Most {self.config.max_contacts}")
         return after
 
-    def _apply(self, contact: NameAddr, before: Sequence[Binding], after: list[Binding]) -> None:
+    def _apply(self, contact: NameAddr | PlainContact, before: Sequence[Binding], after: list[Binding]) -> None:
         expires = self._granted(contact)
         text = contact.uri_text
         index = _find(contact, after)
@@ -78,8 +79,8 @@ class Registration:
         kept = "" if not params or (len(params) == 1 and "expires" in params) else _without_expires(contact)
         if len(text) + len(kept) > MAX_CONTACT:
             raise Refused(403, f"Contact Too Long, at Most {MAX_CONTACT} Characters")
-        if found is None or found.contact != text or found.source != self.source:
-            # What was looked at when it was bound need not be looked at when it is refreshed.
+        # What was looked at when it was bound need not be looked at when it is refreshed, nor what is plain to see.
+        if (found is None or found.contact != text or found.source != self.source) and not isinstance(contact, PlainContact):
             uri = contact.uri
             if self._check is not None:
                 self._check(uri, self.source)
@@ -102,7 +103,7 @@ class Registration:
         else:
             after[index] = binding
 
-    def _granted(self, contact: NameAddr) -> int:
+    def _granted(self, contact: NameAddr | PlainContact) -> int:
         """The expiration interval: the Contact's wish, else the request's, else ours; never longer than `max_expires`."""
         wish = contact.expires
         if wish is None:
@@ -116,7 +117,7 @@ class Registration:
             raise Refused(500, "CSeq Out of Order")
 
 
-def _find(contact: NameAddr, bindings: list[Binding]) -> int | None:
+def _find(contact: NameAddr | PlainContact, bindings: list[Binding]) -> int | None:
     """The binding of this Contact: one written alike, else one whose URI is equivalent (§19.1.4, which is not transitive)."""
     if not bindings:
         return None
@@ -131,5 +132,5 @@ def _find(contact: NameAddr, bindings: list[Binding]) -> int | None:
     return None
 
 
-def _without_expires(contact: NameAddr) -> str:
+def _without_expires(contact: NameAddr | PlainContact) -> str:
     return render_params({name: value for name, value in contact.params.items() if name != "expires"})

@@ -18,6 +18,7 @@ from ringback.server.domains import Domains
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar.bindings import Registration
+from ringback.server.registrar.plain_contact import plain_contact
 from ringback.server.registrar.refused import Refused
 from ringback.server.registrar.source import check_source
 from ringback.server.store import StoreUnavailable
@@ -70,10 +71,13 @@ class Registrar:
             aor = self._aor(request)
             location = self._location
             bindings = location.staged(aor)
-            if "contact" in request.headers:
+            headers = request.headers
+            if (line := headers.line("contact")) is not None:
+                source = event.flow.host
                 live = [binding for binding in bindings if binding.expires_at > now]
-                registration = Registration(request, aor, event.flow.host, now, self._config, location.new_row, self._check)
-                bindings = tuple(registration.applied(request.contacts, live))
+                plain = plain_contact(line, source, self._domains.is_own_address) if headers.count("contact") == 1 else None
+                registration = Registration(request, aor, source, now, self._config, location.new_row, self._check)
+                bindings = tuple(registration.applied(request.contacts if plain is None else (plain,), live))
         except Refused as refused:
             self._refuse(transaction, request, refused.reject)
         except SipParseError as error:
