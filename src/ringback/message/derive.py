@@ -1,5 +1,6 @@
 """Messages that the RFC derives from others: responses (RFC 3261 §8.2.6), ACK of a non-2xx (§17.1.1.3), CANCEL (§9.1)."""
 
+from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers
 from ringback.message.message import Request, Response
 
@@ -11,10 +12,18 @@ def response_to(request: Request, status: int, reason: str | None = None, *, tag
     """A response with what §8.2.6.2 makes it carry; `tag` goes into To where the request has none there. Content-Length is 0."""
     headers = Headers()
     headers.carry(request.headers, *(_CARRIED_BY_TRYING if status == 100 else _CARRIED))
-    if tag is not None and "to" in headers and request.to_tag is None:
-        headers.set("To", f"{request.headers.text('to')};tag={tag}")
+    if tag is not None and "to" in headers.keys and _lacks_tag(request):
+        headers.lines[headers.keys.index("to")] += f";tag={tag}"
     headers.append("Content-Length", "0")
     return Response(status, reason, headers)
+
+
+def _lacks_tag(request: Request) -> bool:
+    try:
+        return request.to_tag is None
+    except SipParseError:
+        # What cannot be read goes back as it came.
+        return False
 
 
 def trying(request: Request) -> Response:
@@ -22,11 +31,16 @@ def trying(request: Request) -> Response:
     return response_to(request, 100)
 
 
-def _within_hop(request: Request, method: str) -> Request:
-    """A request for the same hop and transaction: the topmost Via, Route, From, To, Call-ID and CSeq number of the first."""
+def _within_hop(request: Request, method: str, response: Response | None = None) -> Request:
+    """A request for the same hop and transaction: the topmost Via, Route, From, To, Call-ID and CSeq number of the first.
+
+    To is the response's where there is one.
+    """
     headers = Headers()
     headers.append("Via", request.via)
-    headers.carry(request.headers, "route", "from", "to", "call-id")
+    headers.carry(request.headers, "route", "from")
+    headers.carry(request.headers if response is None else response.headers, "to")
+    headers.carry(request.headers, "call-id")
     headers.append("CSeq", f"{request.cseq.number} {method}")
     headers.append("Max-Forwards", "70")
     headers.append("Content-Length", "0")
@@ -35,9 +49,7 @@ def _within_hop(request: Request, method: str) -> Request:
 
 def ack_of(request: Request, response: Response) -> Request:
     """The ACK for a final response that is no 2xx, to go where the INVITE went (§17.1.1.3): To is the response's."""
-    ack = _within_hop(request, "ACK")
-    ack.headers.set("To", response.headers.text("to"))
-    return ack
+    return _within_hop(request, "ACK", response)
 
 
 def cancel_of(request: Request) -> Request:
