@@ -62,14 +62,25 @@ class Server:
     `await start()`, then it runs within the loop until `await drain()` and `await close()`.
     """
 
-    def __init__(self, config: Config, *, observer: Observer | None = None, report: Callable[[str], None] | None = None) -> None:
-        """`observer` sees every message; `report` gets lines for the operator (default: the log)."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        observer: Observer | None = None,
+        report: Callable[[str], None] | None = None,
+        open_transports: Callable[..., Transports] = Transports,
+    ) -> None:
+        """`observer` sees every message; `report` gets lines for the operator (default: the log).
+
+        `open_transports` makes the transports: real sockets unless, say, `partial(network.host, "192.0.2.1")` gives a simulated host.
+        """
         self.config = config
         self.counts = Counts()
         self.domains = Domains(config.domains)
         self.is_draining = False
         self._observer = observer
         self._report = report or logger.warning
+        self._open_transports = open_transports
         self._token = Tokens()
         self._sources = Sources(config.limits.half_open_per_source)
         self._resolver = Resolver()
@@ -107,7 +118,7 @@ class Server:
             )
             self.registrar = self._make_registrar()
             limits = config.limits
-            self.transports = Transports(
+            self.transports = self._open_transports(
                 self.stack.received,
                 self.stack.failed,
                 batch_ended=self.stack.batch_ended,
