@@ -23,6 +23,9 @@ def _spellings() -> dict[str, str]:
 
 _KEYS = _spellings()
 
+# Fields that say where a message goes. Others may be empty lists, a few by their grammar (§20.1, §20.5, §20.37), the rest because no harm is in it.
+_NEVER_EMPTY = frozenset(("via", "route", "record-route", "path", "service-route"))
+
 
 def key_of(name: str) -> str:
     """The key of a field name: its long form in lower case (§7.3.1, §7.3.3)."""
@@ -74,7 +77,8 @@ def _value(line: str) -> str:
 
 def _checked(value: object) -> str:
     text = str(value)
-    if "\r" in text or "\n" in text or "\0" in text:
+    # An escaped NUL may stand in a quoted string (RFC 4475 §3.1.1.2).
+    if "\r" in text or "\n" in text or ("\0" in text and "\0" in text.replace("\\\0", "")):
         raise ValueError(f"a header field value may hold no CR, LF or NUL: {text!r}")
     return text
 
@@ -145,9 +149,14 @@ class Headers:
         if field is None or not field.is_list:
             return lines
         try:
-            return [text for line in lines for text in split_list(line)]
+            texts = [text for line in lines for text in split_list(line)]
+            if field.limit is not None and len(texts) > field.limit:
+                raise SipParseError("too many values")
+            if "" in lines and key in _NEVER_EMPTY:
+                raise SipParseError("no value")
         except SipParseError as error:
             raise SipParseError(error.reason, field.name) from None
+        return texts
 
     def value(self, name: str) -> Any:
         """The first value, typed by the registry (text where the field is unknown); None where it is absent.
@@ -174,6 +183,8 @@ class Headers:
         try:
             if "," in text and field.is_list:
                 text = split_list(text)[0]
+            elif not text and field.is_list:
+                return next(iter(self.values(key)), None)
             parsed = first[key] = field.parse(text)
         except SipParseError as error:
             raise SipParseError(error.reason, field.name) from None

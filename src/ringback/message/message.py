@@ -252,6 +252,11 @@ class Response(Message):
         """`SIP-Version SP Status-Code SP Reason-Phrase`."""
         return f"SIP/2.0 {self.status} {self.reason}"
 
+    def remove_top_via(self) -> bool:
+        """Removes the topmost Via (§16.7 item 3); False where none is left."""
+        self.headers.remove_first("via")
+        return "via" in self.headers.keys
+
     @property
     def is_provisional(self) -> bool:
         """1xx: the request is still being worked on."""

@@ -8,11 +8,13 @@ from ringback.message.grammar import ascii_upper, is_token
 from ringback.message.headers import Headers, split_lines
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
+from ringback.message.passing import glance
 
 _HEAD_END = b"\r\n\r\n"
 _METHODS = frozenset(
     "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" ")
 )
+_GLANCED = frozenset((b"SIP/2.0 1", b"SIP/2.0 2"))
 _ONCE = ("from", "to", "call-id", "cseq")
 
 
@@ -155,16 +157,32 @@ def _wrong_count(keys: list[str]) -> str:
 
 def _content_length(message: Request | Response) -> int | None:
     """Content-Length in octets, None where absent; raises `_Fault` for anything but a plain number (§20.14)."""
-    text = message.headers.text("content-length")
-    if text is None or text == "0":
-        return None if text is None else 0
+    headers = message.headers
+    if "content-length" not in headers.keys:
+        return None
+    line = headers.lines[headers.keys.index("content-length")]
+    if line == "Content-Length: 0":
+        return 0
+    text = headers.text("content-length") or ""
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise _Fault("Malformed Content-Length", 400, message if isinstance(message, Request) else None)
     return int(text)
 
 
 def parse_datagram(data: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> Request | Response | Malformed:
-    """The message in one datagram (§18.3); never raises.
+    """The message in one datagram (§18.3); never raises. Most responses are only glanced at: see `PassingResponse`.
+
+    Octets beyond Content-Length are dropped; a body shorter than it makes the message `Malformed`.
+    """
+    if data[:9] in _GLANCED and len(data) <= limits.header_line_bytes:
+        passing = glance(data)
+        if passing is not None:
+            return passing
+    return parse_message(data, limits)
+
+
+def parse_message(data: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> Request | Response | Malformed:
+    """The same with every header line looked at.
 
     Octets beyond Content-Length are dropped; a body shorter than it makes the message `Malformed`.
     """

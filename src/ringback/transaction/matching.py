@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ringback.message.errors import SipParseError
 from ringback.message.fields.via import Via
 from ringback.message.message import Message, Request, Response
+from ringback.message.passing import PassingResponse
 
 if TYPE_CHECKING:
     from ringback.transaction.transaction import ClientTransaction, ServerTransaction
@@ -42,6 +43,8 @@ def method_of(key: str) -> str:
 
 def client_of(response: Response, clients: dict[str, ClientTransaction]) -> ClientTransaction | None:
     """The client transaction that a response belongs to, of those given by their keys (§17.1.3)."""
+    if response.__class__ is PassingResponse:
+        return clients.get(f"{response.branch}\n{response.sent_by}".lower() + "\n" + response.method)
     via = response.via
     line = response.headers.line("cseq")
     if line is None or "branch" not in via.params:

@@ -78,6 +78,8 @@ class Proxy:
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
+        if "route" not in request.headers.keys and ";" not in request.uri_text:
+            return None
         return preprocess(request, flow.endpoint, self._domains, self._record_route)
 
     def proves(self, proof: str | None, request: Request) -> bool:
@@ -112,7 +114,11 @@ class Proxy:
         stays = self._config.record_route and may_begin_dialog(request.method)
         record_route = self._record_route.value(request, event.flow.endpoint) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, record_route=record_route, loop_hash=own_hash)
-        decision = self._target_of(request, place, is_in_dialog)
+        if is_in_dialog and ("route" in request.headers.keys or not self._names_address_of_record(place)):
+            self._keep(context, request, now)
+            context.start(request, [[request.uri_text]], None, now)
+            return
+        decision = self._target_of(request, place)
         if decision is None:
             decision = self._determine(request, lambda later, then: self._follow(context, request, later, then))
             if decision is None:
@@ -132,15 +138,13 @@ class Proxy:
             self._sources.opened(context.transaction.flow.host)
             self._stack.respond(context.transaction, trying(request), now)
 
-    def _target_of(self, request: Request, place: Place, is_in_dialog: bool) -> Decision | None:
+    def _target_of(self, request: Request, place: Place) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
         if "route" in request.headers.keys:
             hop = request.routes[0].uri
-            if is_in_dialog or (isinstance(hop, SipUri) and self._relays_to(hop.host)):
+            if isinstance(hop, SipUri) and self._relays_to(hop.host):
                 return Forward(request.uri_text)
             return Reject(403, "Relaying Denied")
-        if is_in_dialog and not self._names_address_of_record(place):
-            return Forward(request.uri_text)
         if place.is_served or not isinstance(place.uri, SipUri):
             return None
         return Forward(request.uri_text) if self._relays_to(place.uri.host) else Reject(403, "Domain Not Served Here")

@@ -61,7 +61,7 @@ class RecordRoute:
             return False
         call_id = request.call_id
         given = proof.encode("utf-8", "surrogateescape")
-        for tag in (request.from_tag, request.to_tag):
-            if tag is not None and hmac.compare_digest(self.proof(call_id, tag).encode(), given):
-                return True
-        return False
+        return self._is_proof(given, call_id, request.from_tag) or self._is_proof(given, call_id, request.to_tag)
+
+    def _is_proof(self, given: bytes, call_id: str, tag: str | None) -> bool:
+        return tag is not None and hmac.compare_digest(self.proof(call_id, tag).encode(), given)

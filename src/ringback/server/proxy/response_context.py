@@ -40,7 +40,11 @@ class Branch:
     def receive(self, event: Event, now: float) -> None:
         """Takes what the client transaction tells."""
         if isinstance(event, ResponseReceived):
-            self.context.response_received(self, event.response, now)
+            try:
+                self.context.response_received(self, event.response, now)
+            except SipParseError:
+                # Only glanced at until now: it is dropped as any malformed response is.
+                return
         elif isinstance(event, TransportFailed):
             self.context.target_failed(self, now)
         elif self.final is None:
@@ -105,11 +109,16 @@ class ResponseContext:
     def _start_step(self, request: Request, now: float) -> None:
         """Forwards to the next targets; more than Max-Breadth allows at once wait for a step of their own (RFC 5393 §5.3.3)."""
         uris = self._steps.pop(0)
-        if len(uris) > self._breadth:
-            self._steps.insert(0, uris[self._breadth :])
-            uris = uris[: self._breadth]
-        share, extra = divmod(self._breadth, len(uris))
-        started = [Branch(self, uri, share + (index < extra)) for index, uri in enumerate(uris)]
+        count = len(uris)
+        if count == 1:
+            started = [Branch(self, uris[0], self._breadth)]
+        else:
+            if count > self._breadth:
+                self._steps.insert(0, uris[self._breadth :])
+                uris = uris[: self._breadth]
+                count = self._breadth
+            share, extra = divmod(self._breadth, count)
+            started = [Branch(self, uri, share + (index < extra)) for index, uri in enumerate(uris)]
         self.branches += started
         for branch in started:
             self._forward(branch, request, now)
@@ -190,12 +199,15 @@ class ResponseContext:
             branch.final = response
             self._answered(now)
             return
-        response.headers.remove_first("Via")
+        response.remove_top_via()
         self._store(branch, response, now)
 
     def _forward_upstream(self, response: Response, now: float) -> None:
-        response.headers.remove_first("Via")
-        if "via" in response.headers:
+        transaction = self.transaction
+        if transaction.flow.endpoint.is_reliable:
+            # Where Content-Length says where a message ends, every line of the head has to be sound.
+            response.headers  # noqa: B018 - parsed if only glanced at until now
+        if response.remove_top_via():
             self._proxy.respond(self.transaction, response, now)
 
     def _answered(self, now: float) -> None:

@@ -1,0 +1,99 @@
+"""A response on its way through: what matching and a proxy read of it, without taking it apart (RFC 3261 §16.7, §17.1.3)."""
+
+from __future__ import annotations
+
+import re
+
+from ringback.message.errors import SipParseError
+from ringback.message.headers import Headers
+from ringback.message.message import Response
+
+# A provisional or successful response as nearly everybody writes it: its topmost Via first and alone in its line, with a port and a branch.
+_beginning = re.compile(
+    rb"SIP/2\.0 ([12][0-9][0-9]) [^\r\n]{0,200}+\r\n"
+    rb"(Via: SIP/2\.0/[A-Z]{2,4}+ ([A-Za-z0-9.\-]{1,255}+:[0-9]{1,5}+);branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?:;[^,\"\r\n]{0,500}+)?+\r\n)"
+).match
+_LENGTH = b"\r\nContent-Length: "
+_CSEQ = b"\r\nCSeq: "
+
+
+class PassingResponse(Response):
+    """A 1xx or 2xx of which only status, topmost Via and CSeq's method were looked at; all else is parsed when it is asked for.
+
+    Where that fails, the accessor raises `SipParseError`: a proxy that never asks forwards the fault as it came (§16.3 item 1).
+    """
+
+    __slots__ = ("_octets", "_parsed", "_via", "branch", "method", "sent_by")
+
+    def __init__(self, octets: bytes, status: int, via: tuple[int, int], branch: str, sent_by: str, method: str) -> None:
+        self.status = status
+        self.branch = branch
+        """The branch of the topmost Via."""
+        self.sent_by = sent_by
+        """The sent-by of the topmost Via, as `host:port`."""
+        self.method = method
+        """The method in CSeq."""
+        self._octets = octets
+        self._via: tuple[int, int] | None = via
+        self._parsed: Response | None = None
+
+    def _parse(self) -> Response:
+        if self._parsed is None:
+            from ringback.message.parser import parse_message
+
+            parsed = parse_message(self._octets)
+            if not isinstance(parsed, Response):
+                raise SipParseError("Malformed Response")
+            self._parsed = parsed
+        return self._parsed
+
+    @property
+    def headers(self) -> Headers:  # type: ignore[override]  # a slot there, parsed on demand here
+        """The header fields, from here on to be changed at will."""
+        return self._parse().headers
+
+    @property
+    def body(self) -> bytes:  # type: ignore[override]  # likewise
+        """The body."""
+        return self._parse().body
+
+    @property
+    def reason(self) -> str:  # type: ignore[override]  # likewise
+        """The reason phrase."""
+        return self._parse().reason
+
+    def copy(self) -> Response:  # type: ignore[override]  # the copy is an ordinary response
+        """An independent copy."""
+        return self._parse().copy()
+
+    def remove_top_via(self) -> bool:
+        """Removes the topmost Via (§16.7 item 3); False where none is left."""
+        if self._via is None or self._parsed is not None:
+            return self._parse().remove_top_via()
+        start, end = self._via
+        self._octets = self._octets[:start] + self._octets[end:]
+        self._via = None
+        return self._octets.startswith(b"Via: ", start) or "via" in self._parse().headers
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes on the wire."""
+        return self._octets if self._parsed is None else self._parsed.to_bytes()
+
+
+def glance(data: bytes) -> PassingResponse | None:
+    """The response in a datagram, if a glance is enough: None for every other message and for whatever is written in an unusual way."""
+    found = _beginning(data)
+    if found is None:
+        return None
+    end = data.find(b"\r\n\r\n")
+    at = data.find(_LENGTH, 0, end + 2)
+    stop = data.find(b"\r\n", at + 18, end + 2)
+    cseq = data.find(_CSEQ, 0, end)
+    if at < 0 or cseq < 0 or not data[at + 18 : stop].isdigit() or stop - at > 24 or int(data[at + 18 : stop]) != len(data) - end - 4:
+        return None
+    line = data[cseq + 8 : data.find(b"\r\n", cseq + 8)]
+    method = line[line.rfind(b" ") + 1 :]
+    if not method.isalpha():
+        return None
+    status, _, sent_by, branch = found.groups()
+    return PassingResponse(data, int(status), found.span(2), branch.decode(), sent_by.decode(), method.decode())
