@@ -23,7 +23,7 @@ def _spellings() -> dict[str, str]:
 
 _KEYS = _spellings()
 
-# Fields that say where a message goes. Others may be empty lists, a few by their grammar (§20.1, §20.5, §20.37), the rest because no harm is in it.
+# Fields that say where a message goes. Others may be empty, some by their grammar (§20.1, §20.5, §20.37), the rest because it harms nobody.
 _NEVER_EMPTY = frozenset(("via", "route", "record-route", "path", "service-route"))
 
 
