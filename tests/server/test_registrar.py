@@ -185,9 +185,10 @@ def test_extensions_required_and_not_understood(strict: House) -> None:
 
 
 def test_a_body_is_understood_by_no_registrar_and_refused_unless_optional(strict: House) -> None:
-    response = strict.send("Content-Type: text/plain", f"Contact: {CONTACT}", body=b"hello")
+    fields = ("Content-Type: text/plain", "Content-Encoding: gzip", "Content-Language: tlh")
+    response = strict.send(*fields, f"Contact: {CONTACT}", body=b"hello")
     assert response.status == 415
-    assert response.headers.text("Accept") == ""
+    assert [response.headers.text(name) for name in ("Accept", "Accept-Encoding", "Accept-Language")] == ["", "identity", "en"]
     assert strict.contacts() == []
     required = "Content-Disposition: session;handling=required"
     assert strict.send("Content-Type: text/plain", required, body=b"hello").status == 415

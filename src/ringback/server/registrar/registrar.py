@@ -97,8 +97,8 @@ class Registrar:
         if request.body:
             disposition = headers.value("content-disposition")
             if disposition is None or (disposition.params.get("handling") or "").lower() != "optional":
-                # The empty list says that no type of body is understood (§20.1).
-                raise Refused(415, headers=[("Accept", "")])
+                # The empty list says that no type of body is understood (§20.1); the others are due where the body has such fields (§8.2.3).
+                raise Refused(415, headers=[("Accept", ""), ("Accept-Encoding", "identity"), ("Accept-Language", "en")])
 
     def _aor(self, request: Request) -> str:
         """Step 5: the address-of-record, canonical; 404 where it is of no domain of ours.
