@@ -97,7 +97,7 @@ class Registrar:
         if request.body:
             disposition = headers.value("content-disposition")
             if disposition is None or (disposition.params.get("handling") or "").lower() != "optional":
-                # The empty list says that no type of body is understood (§20.1); the others are due where the body has such fields (§8.2.3).
+                # The empty list says that no type of body is understood (§20.1); the others answer its other fields (§8.2.3).
                 raise Refused(415, headers=[("Accept", ""), ("Accept-Encoding", "identity"), ("Accept-Language", "en")])
 
     def _aor(self, request: Request) -> str:
