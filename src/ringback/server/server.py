@@ -13,7 +13,7 @@ from pathlib import Path
 from ringback.address import Endpoint, Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
-from ringback.message.message import Request, Response
+from ringback.message.message import Request
 from ringback.message.parser import Malformed
 from ringback.server.config import Config
 from ringback.server.domains import Domains, Place
@@ -292,15 +292,11 @@ class Server:
         return Reject(500, "Routing Failed")
 
     def _make_registrar(self) -> Registrar:
-        def respond(transaction: ServerTransaction, response: Response, now: float) -> None:
-            self.layer.respond(transaction, response, now)
-            self.stack.wake()
-
-        def refuse(transaction: ServerTransaction, request: Request, reject: Reject) -> None:
-            self._refuse(transaction, request, reject)
-            self.stack.wake()
-
-        return Registrar(self.location, self.domains, self.config.registrar, respond=respond, refuse=refuse, token=self._token)
+        # What a commit answers leaves in one go.
+        self.location.batch_ended = self.stack.wake
+        return Registrar(
+            self.location, self.domains, self.config.registrar, respond=self.layer.respond, refuse=self._refuse, token=self._token
+        )
 
     # The operator's verbs.
 
