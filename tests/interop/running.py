@@ -28,16 +28,7 @@ def patiently(is_so: Callable[[], object], what: str, seconds: float = PATIENCE)
 class Running:
     """A process with its output (both streams, in order) in `said`. A context manager that leaves nothing behind."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        folder: Path,
-        environment: Mapping[str, str] | None = None,
-        before: Callable[[], None] | None = None,
-    ) -> None:
-        """`before` is called in the child before it becomes the program."""
+    def __init__(self, name: str, command: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.said: list[str] = []
         self._heard = threading.Condition()
@@ -49,7 +40,6 @@ class Running:
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **(environment or {})},
-            preexec_fn=before,
         )
         self._reader = threading.Thread(target=self._read, name=f"reads {name}")
         self._reader.start()

@@ -3,7 +3,6 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,24 +25,14 @@ class RunningServer:
     As a context manager it starts, and at the end must take SIGTERM with exit status 0, whatever it lived through.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        host: str = "127.0.0.1",
-        listen: Sequence[str] = (),
-        config: str = "",
-        data: str | None = None,
-        before: Callable[[], None] | None = None,
-    ) -> None:
-        """`listen` are transports beside UDP (TCP comes with it); `config` is TOML; `before` is called in the new process."""
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", config: str = "", data: Path | None = None) -> None:
+        """`config` is TOML; TCP comes with UDP at the same port."""
         self.folder = folder
         self.host = host
         self.port = free_port(host)
         self.address = (host, self.port)
-        self.data = folder / "data" if data is None else Path(data)
+        self.data = folder / "data" if data is None else data
         self.uri_host = f"[{host}]" if ":" in host else host
-        self._before = before
         self._running: Running | None = None
         file = folder / "ringback.toml"
         file.write_text(config)
@@ -67,7 +56,6 @@ class RunningServer:
             self.command,
             folder=self.folder,
             environment={"PYTHONWARNINGS": "error", "COLUMNS": "140"},
-            before=self._before,
         )
         return self._running
 

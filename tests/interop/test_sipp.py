@@ -1,7 +1,7 @@
 """sipp calls sipp through the server: every way a call can end, over UDP, TCP and IPv6."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -52,15 +52,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(program: Callable[[str], str], servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(program: Callable[[str], str], servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """On the transport and address of the test's parameter, else UDP on 127.0.0.1."""
     transport, host = getattr(request, "param", WAYS[0])
     made = Stage(program("sipp"), servers(host), transport, tmp_path)
-    request.addfinalizer(made.close)
-    return made
+    yield made
+    made.close()
 
 
-every_way = pytest.mark.parametrize("stage", WAYS, indirect=True, ids=lambda way: " ".join(way))
+every_way = pytest.mark.parametrize("stage", WAYS, indirect=True, ids=" ".join)
 
 
 @every_way

@@ -42,7 +42,17 @@ def reply_of(data: bytes) -> Reply:
     return Reply(int(first.split(" ")[1]), lines, body, text)
 
 
-def request(method: str, uri: str, here: tuple[str, int], *more: str, to: str = "", transport: str = "UDP", body: str = "", call: str = "", cseq: int = 1) -> str:
+def request(
+    method: str,
+    uri: str,
+    here: tuple[str, int],
+    *more: str,
+    to: str = "",
+    transport: str = "UDP",
+    body: str = "",
+    call: str = "",
+    cseq: int = 1,
+) -> str:
     """A request by a user agent at `here`; `more` are whole header lines."""
     host = f"[{here[0]}]" if ":" in here[0] else here[0]
     call = call or unique()
