@@ -8,12 +8,13 @@ _FIRST, _LAST = 10_000, 32_000
 _given: set[int] = set()
 
 
-def free_port(*hosts: str) -> int:
-    """A port that neither UDP nor TCP uses at the moment on any of these addresses (default 127.0.0.1)."""
+def free_port(host: str = "127.0.0.1", together: int = 1) -> int:
+    """A port that neither UDP nor TCP uses at the moment on this address, the first of `together` such ports."""
     for _ in range(1000):
         port = _CHANCE.randrange(_FIRST, _LAST)
-        if port not in _given and all(_is_free(host, port) for host in hosts or ("127.0.0.1",)):
-            _given.add(port)
+        ports = range(port, port + together)
+        if _given.isdisjoint(ports) and all(_is_free(host, each) for each in ports):
+            _given.update(ports)
             return port
     raise AssertionError("no port is free")
 
