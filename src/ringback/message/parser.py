@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from ringback.message.errors import SipParseError
 from ringback.message.fields.registry import FIELDS
-from ringback.message.grammar import ascii_upper, is_token
+from ringback.message.grammar import TOKEN, ascii_upper, is_token
 from ringback.message.headers import Headers, split_lines
+from ringback.message.host import HOST
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
 from ringback.message.passing import glance
@@ -15,7 +18,14 @@ _METHODS = frozenset(
     "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" ")
 )
 _GLANCED = frozenset((b"SIP/2.0 1", b"SIP/2.0 2"))
+# "CSeq: 2147483647 SUBSCRIBE": a response whose line is longer may hold a number that no CSeq can be (RFC 4475 §3.1.2.5).
+_USUAL_CSEQ = 26
 _ONCE = ("from", "to", "call-id", "cseq")
+
+
+# As much of a Via as an answer cannot do without.
+_sent_by = re.compile(rf"SIP/2\.0/{TOKEN} {HOST}(?::[0-9]{{1,5}}+)?").match
+_branch = re.compile(rf";branch={TOKEN}").search
 
 
 class Malformed:
@@ -61,11 +71,21 @@ def _salvage(start: str, lines: list[str]) -> Request | None:
             continue
         keys += key
         kept += whole
-    request = Request(method, rest.partition(" ")[0], Headers.from_lines(keys, kept))
+    return _answerable(Request(method, rest.partition(" ")[0], Headers.from_lines(keys, kept)))
+
+
+def _answerable(request: Request) -> Request | None:
+    """The request with a topmost Via that an answer can go back by: of one that does not parse, what can be read (RFC 4475 §3.1.2.1)."""
+    headers = request.headers
     try:
-        request.via  # noqa: B018 - without a Via that can be read there is no answer
+        request.via  # noqa: B018 - parsed to see whether it can be
     except SipParseError:
-        return None
+        text = headers.text("via") or ""
+        found = _sent_by(text)
+        if found is None:
+            return None
+        branch = _branch(text)
+        headers.lines[headers.keys.index("via")] = f"Via: {found[0]}{branch[0] if branch else ''}"
     return request
 
 
@@ -90,7 +110,9 @@ def _parse_status_line(start: str) -> tuple[int, str]:
     version, digits, reason = start[:7], start[8:11], start[11:]
     if version != "SIP/2.0" and ascii_upper(version) != "SIP/2.0":
         raise _Fault("Version Not Supported", 505)
-    if start[7] != " " or not (digits.isdigit() and digits.isascii() and "1" <= digits[0] <= "6") or (reason and reason[0] != " "):
+    if not (start[7:8] == " " and len(digits) == 3 and digits.isdigit() and digits.isascii() and "1" <= digits[0] <= "6"):
+        raise _Fault("Malformed Status-Line")
+    if reason and reason[0] != " ":
         raise _Fault("Malformed Status-Line")
     return int(digits), reason[1:]
 
@@ -135,10 +157,13 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
     try:
         if headers.first("via") is None:
             raise _Fault("Missing Via")
-        if request is not None and headers.first("cseq").method != request.method:
-            raise _Fault("CSeq Method Differs from Request", 400, request)
+        if request is not None:
+            if headers.first("cseq").method != request.method:
+                raise _Fault("CSeq Method Differs from Request", 400, request)
+        elif len(headers.lines[keys.index("cseq")]) > _USUAL_CSEQ:
+            headers.first("cseq")
     except SipParseError as error:
-        answerable = None if error.field == "Via" else request
+        answerable = None if request is None else _answerable(request)
         raise _Fault(f"Malformed {error.field}: {error.reason}", 400, answerable) from None
     if line_count > limits.route_count and (count("via") > limits.via_count or count("route") > limits.route_count):
         raise _Fault("Too Many Hops Recorded", 400, request)
@@ -187,7 +212,7 @@ def parse_message(data: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> Reques
     Octets beyond Content-Length are dropped; a body shorter than it makes the message `Malformed`.
     """
     end = data.find(_HEAD_END)
-    if end <= 0:
+    if end <= 0 or data[0] == 13:
         data = data.lstrip(b"\r\n")  # §7.5 asks it of streams; a datagram loses nothing by it
         end = data.find(_HEAD_END)
     try:
