@@ -14,13 +14,15 @@ _MOST_REMEMBERED = 10_000
 class Place:
     """What a URI means here: `aor` is the key in the location service where the URI is of a domain served, else None."""
 
-    __slots__ = ("aor", "is_served", "names_user", "uri")
+    __slots__ = ("aor", "is_here", "is_served", "names_user", "uri")
 
-    def __init__(self, uri: SipUri | TelUri | AnyUri, is_served: bool, aor: str | None, names_user: bool) -> None:
+    def __init__(self, uri: SipUri | TelUri | AnyUri, is_served: bool, aor: str | None, names_user: bool, is_here: bool = False) -> None:
+        """`is_here`: the URI names this server itself and no user, so that sending there would be sending to ourselves."""
         self.uri = uri
         self.is_served = is_served
         self.aor = aor
         self.names_user = names_user
+        self.is_here = is_here
 
 
 class Domains:
@@ -66,7 +68,8 @@ class Domains:
         else:
             return Place(uri, False, None, names_user)
         # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
-        return Place(uri, True, f"sip:{uri.user}@{host}" if names_user else None, names_user)
+        is_here = not names_user and self.is_ours(uri)
+        return Place(uri, True, f"sip:{uri.user}@{host}" if names_user else None, names_user, is_here)
 
     def __repr__(self) -> str:
         own = ", ".join(host_port(host, port) for host, port in sorted(self._own))

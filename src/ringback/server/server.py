@@ -180,14 +180,15 @@ class Server:
                 self._sources.prove(event.flow.host, now)
             transaction = event.transaction
             if transaction is None:
-                if is_in_dialog:
+                # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
+                if is_in_dialog and ("route" in request.headers.keys or not self.domains.place(request.uri_text).is_here):
                     self.proxy.forward_ack(request, event.flow, now)
                 return
             if request.method == "CANCEL":
                 self.proxy.cancel(event, now)
                 return
             place = self.domains.place(request.uri_text)
-            if is_in_dialog or not self._is_for_us(event, transaction, place, now):
+            if (is_in_dialog and not place.is_here) or not self._is_for_us(event, transaction, place, now):
                 self.proxy.forward(event, place, is_in_dialog, now)
         except SipParseError as error:
             if event.transaction is not None:
