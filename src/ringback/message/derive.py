@@ -3,19 +3,26 @@
 from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers
 from ringback.message.message import Request, Response
+from ringback.message.status import REASONS
 
-_CARRIED = ("via", "from", "to", "call-id", "cseq")
-_CARRIED_BY_TRYING = ("via", "from", "to", "call-id", "cseq", "timestamp")
+_CARRIED = frozenset(("via", "from", "to", "call-id", "cseq"))
+_CARRIED_BY_TRYING = _CARRIED | {"timestamp"}
 
 
 def response_to(request: Request, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
     """A response with what §8.2.6.2 makes it carry; `tag` goes into To where the request has none there. Content-Length is 0."""
-    headers = Headers()
-    headers.carry(request.headers, *(_CARRIED_BY_TRYING if status == 100 else _CARRIED))
-    if tag is not None and "to" in headers.keys and _lacks_tag(request):
-        headers.lines[headers.keys.index("to")] += f";tag={tag}"
-    headers.append("Content-Length", "0")
-    return Response(status, reason, headers)
+    keys: list[str] = []
+    lines: list[str] = []
+    carried = _CARRIED_BY_TRYING if status == 100 else _CARRIED
+    for key, line in zip(request.headers.keys, request.headers.lines, strict=True):
+        if key in carried:
+            keys.append(key)
+            lines.append(line)
+    if tag is not None and "to" in keys and _lacks_tag(request):
+        lines[keys.index("to")] += f";tag={tag}"
+    keys.append("content-length")
+    lines.append("Content-Length: 0")
+    return Response.received(status, REASONS.get(status, "") if reason is None else reason, Headers.from_lines(keys, lines))
 
 
 def _lacks_tag(request: Request) -> bool:

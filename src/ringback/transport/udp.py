@@ -67,12 +67,12 @@ class UdpSocket:
         recvfrom = self._sock.recvfrom
         known = self.flows.get
         parse = parse_datagram
+        batch: list[tuple[bytes, SocketAddress]] = []
         count = 0
-        batch = []
         try:
             while count < _AT_ONCE:
                 try:
-                    batch.append(recvfrom(65_535))
+                    data, remote = recvfrom(65_535)
                 except BlockingIOError:
                     if not count:
                         self._take_icmp_errors()
@@ -82,8 +82,12 @@ class UdpSocket:
                     self._take_icmp_errors()
                     continue
                 count += 1
-            parsed = [(parse(data, limits), data, known(remote) or self.flow(remote)) for data, remote in batch if not ((len(data) < 5 or data[0] < 33) and is_keepalive(data))]
-            for message, data, flow in parsed:
+                if (len(data) < 5 or data[0] < 33) and is_keepalive(data):
+                    user.counts.keepalives += 1
+                else:
+                    batch.append((data, remote))
+            # All are parsed, then all are handled: each stretch of code runs while it is at hand.
+            for message, data, flow in [(parse(data, limits), data, known(remote) or self.flow(remote)) for data, remote in batch]:
                 received(message, data, flow)
         finally:
             if self._failures:
