@@ -20,7 +20,7 @@ from ringback.server.domains import Domains, Place
 from ringback.server.location.location import Location
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import RecordRoute
-from ringback.server.proxy.routing import Decision, Forward, Reject
+from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
 from ringback.server.registrar import Registrar
 from ringback.server.routing_file import Lookup, Route, RoutingFileError, checked, explain, load_route
 from ringback.server.sources import Sources
@@ -226,11 +226,11 @@ class Server:
             headers.append(name, value)
         self.layer.reject(transaction, response)
 
-    def _refuse(self, transaction: ServerTransaction, request: Request, reject: Reject) -> None:
+    def _refuse(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
         """Answers once and keeps nothing (§8.2.7): a stranger gets one datagram for one."""
         self.counts.refused += 1
-        response = response_to(request, reject.status, reject.reason, tag=self._token())
-        for name, value in reject.headers:
+        response = response_to(request, decision.status, decision.reason, tag=self._token())
+        for name, value in decision.headers:
             response.headers.append(name, value)
         self.layer.reject(transaction, response)
 

@@ -18,7 +18,7 @@ def may_begin_dialog(method: str) -> bool:
 
 def request_uri(text: str) -> str:
     """A target's URI without what a Request-URI may not hold: header fields and the method parameter (§16.6 item 2, §19.1.1)."""
-    if "?" not in text and "ethod=" not in text:
+    if "?" not in text and "ethod=" not in text.lower():
         return text
     uri = parse_uri(text)
     if isinstance(uri, SipUri):

@@ -13,7 +13,7 @@ from ringback.message.uri import SipUri
 from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
-from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject, contacts_in_order
+from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
 from ringback.server.proxy.timers import BranchTimers
 from ringback.server.proxy.validation import LOOP_SEPARATOR, fault_of, has_looped, loop_hash
 from ringback.transaction.events import RequestReceived
@@ -33,7 +33,7 @@ Later = Callable[[list[Target], float], None]
 class Refuse(Protocol):
     """How the server answers on its own: once, keeping nothing (§8.2.7)."""
 
-    def __call__(self, transaction: ServerTransaction, request: Request, reject: Reject) -> None:
+    def __call__(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
         """Sends the response."""
 
 
@@ -142,12 +142,17 @@ class Proxy:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
         if "route" in request.headers.keys:
             hop = request.routes[0].uri
-            if isinstance(hop, SipUri) and self._relays_to(hop.host):
+            if isinstance(hop, SipUri) and self._may_relay(hop):
                 return Forward(request.uri_text)
             return Reject(403, "Relaying Denied")
         if place.is_served or not isinstance(place.uri, SipUri):
+            # Departs from RFC 3261 §16.5: a maddr of a URI of ours does not say where to send, or it would lead strangers anywhere.
             return None
-        return Forward(request.uri_text) if self._relays_to(place.uri.host) else Reject(403, "Domain Not Served Here")
+        return Forward(request.uri_text) if self._may_relay(place.uri) else Reject(403, "Domain Not Served Here")
+
+    def _may_relay(self, uri: SipUri) -> bool:
+        """Whether a request may be sent to a URI of no domain of ours: also its maddr, if it has one, must be allowed."""
+        return self._relays_to(uri.host) and (uri.maddr is None or self._relays_to(uri.maddr))
 
     def _names_address_of_record(self, place: Place) -> bool:
         """Whether the remote target of a dialog is a user of ours rather than a device's address: that is the location service's to resolve."""
@@ -165,13 +170,7 @@ class Proxy:
             self._answer(context.transaction, request, decision)
 
     def _answer(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
-        if isinstance(decision, Reject):
-            self._refuse(transaction, request, decision)
-            return
-        response = response_to(request, decision.status, tag=self._token())
-        for contact in contacts_in_order(decision):
-            response.headers.append("Contact", contact)
-        self._stack.layer.reject(transaction, response)
+        self._refuse(transaction, request, decision)
 
     def _breadth(self, request: Request) -> int:
         """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""

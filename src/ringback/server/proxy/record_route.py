@@ -47,7 +47,7 @@ class RecordRoute:
     def quick_proof(self, route: str, endpoint: Endpoint) -> str | None:
         """The proof within a raw Route value where that is our own entry to the letter, else None."""
         beginning = self._beginnings[endpoint]
-        if route.startswith(beginning) and route.endswith(">"):
+        if route.startswith(beginning) and route.find(">") == len(route) - 1:
             return route[len(beginning) : -1]
         return None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ringback.message.errors import SipParseError
 from ringback.message.status import REASONS
 from ringback.message.uri import AnyUri, SipUri, TelUri
 
@@ -53,13 +54,15 @@ class Forward:
 class Redirect:
     """Answer 3xx with these URIs as Contacts (§8.3, §21.3)."""
 
-    __slots__ = ("contacts", "status")
+    __slots__ = ("contacts", "headers", "reason", "status")
 
     def __init__(self, *contacts: str | Uri, status: int = 302) -> None:
         if not contacts or not 300 <= status <= 399:
             raise ValueError("Redirect needs a contact and a status of 3xx")
         self.contacts = tuple(str(contact) for contact in contacts)
         self.status = status
+        self.reason = REASONS.get(status, "Redirected")
+        self.headers = _checked((("Contact", f"<{contact}>") for contact in self.contacts), self.reason)
 
     def __repr__(self) -> str:
         return f"Redirect({', '.join(self.contacts)}, status={self.status})"
@@ -75,7 +78,7 @@ class Reject:
             raise ValueError(f"Reject takes a status from 400 to 699, not {status!r}")
         self.status = status
         self.reason = REASONS.get(status, "Rejected") if reason is None else reason
-        self.headers = headers
+        self.headers = _checked(headers, self.reason)
 
     def __repr__(self) -> str:
         return f"Reject({self.status}, {self.reason!r})"
@@ -93,14 +96,21 @@ def _is_among(text: str, seen: list[Uri]) -> bool:
     """Whether a URI equal by §19.1.4 was seen; adds it if not."""
     from ringback.message.uri import parse_uri
 
-    uri = parse_uri(text)
+    try:
+        uri = parse_uri(text)
+    except SipParseError:
+        # Nobody's equal: its branch fails by itself, and does not keep the others from being tried.
+        return False
     if any(uri.matches(other) for other in seen):
         return True
     seen.append(uri)
     return False
 
 
-def contacts_in_order(decision: Redirect) -> Iterator[str]:
-    """Contact values of a redirect, bracketed."""
-    for contact in decision.contacts:
-        yield f"<{contact}>"
+def _checked(headers: Iterable[tuple[str, str]], reason: str) -> tuple[tuple[str, str], ...]:
+    """Fields to add to a response; ValueError where they or its reason would not stay in their lines."""
+    checked = tuple(headers)
+    for text in (reason, *(text for field in checked for text in field)):
+        if any(character in text for character in "\r\n\0"):
+            raise ValueError(f"a response may hold no CR, LF or NUL: {text!r}")
+    return checked
