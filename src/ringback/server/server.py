@@ -192,7 +192,8 @@ class Server:
                 self.proxy.forward(event, place, is_in_dialog, now)
         except SipParseError as error:
             if event.transaction is not None:
-                text = f"Malformed {error.field}: {error.reason}" if error.field else error.reason
+                # What knows no field is the Request-URI.
+                text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
 
     def _is_for_us(self, event: RequestReceived, transaction: ServerTransaction, place: Place, now: float) -> bool:
@@ -283,8 +284,11 @@ class Server:
 
     def _located(self, request: Request) -> Decision:
         """What happens where no routing function says otherwise: the bindings of the address-of-record."""
-        aor = self.domains.place(request.uri_text).aor
-        bindings = self.location.lookup(aor) if aor is not None else ()
+        place = self.domains.place(request.uri_text)
+        bindings = self.location.lookup(place.aor) if place.aor is not None else ()
+        if bindings and place.uri.scheme == "sips":
+            # §16.6 item 7: what was asked for as sips goes nowhere in the clear.
+            bindings = [binding for binding in bindings if binding.contact[:5].lower() == "sips:"]
         return Forward(*bindings) if bindings else Reject(404)
 
     def _routing_failed(self, error: Exception) -> Reject:

@@ -39,7 +39,9 @@ def next_hop(request: Request, uri: str) -> tuple[Request, str, str]:
     if not isinstance(hop, SipUri):
         raise SipParseError("Not a SIP URI", "Route")
     if hop.lr:
-        return request, uri, str(hop)
+        # §16.6 item 7: what was asked for as sips goes over TLS, whatever the Route says.
+        is_secure = hop.scheme == "sips" or uri[:5].lower() != "sips:"
+        return request, uri, str(hop) if is_secure else f"sips{str(hop)[3:]}"
     copy = request.copy()
     copy.headers.remove_first("Route")
     copy.headers.append("Route", f"<{uri}>")
