@@ -4,6 +4,7 @@ import random
 import re
 import select
 import time
+from collections.abc import Callable
 
 from tests.interop.wire import DOMAIN, Peer, Reply, reply_of, request
 
@@ -22,6 +23,7 @@ class User:
         self.acknowledged: Contacts = {}
         self.possible: list[Contacts] = []
         self.wanted: Contacts | None = None
+        self.asked_at = 0.0
 
     def describe(self) -> str:
         return f"{self.name}: acknowledged {self.acknowledged}, in flight {self.possible}"
@@ -30,12 +32,15 @@ class User:
 class Registering:
     """The users and their one UDP socket. `run` keeps them busy, `check` asks the server about each of them."""
 
-    def __init__(self, server: tuple[str, int], chance: random.Random, *, users: int, rate: float) -> None:
+    def __init__(self, server: tuple[str, int], chance: random.Random, *, users: int, rate: float, is_refusal_final: bool = False) -> None:
+        """`is_refusal_final`: what was answered 503 must not have happened, not even in part."""
         self.peer = Peer(server)
         self.peer.sock.setblocking(False)
         self.users = [User(f"user{number}") for number in range(users)]
         self.acknowledged = 0
         self.refused = 0
+        self.slowest = 0.0
+        self._is_refusal_final = is_refusal_final
         self._chance = chance
         self._interval = 1 / rate
         self._by_name = {user.name: user for user in self.users}
@@ -76,6 +81,7 @@ class Registering:
             wanted[uri] = f"c{user.cseq}"
             more = [f"Contact: <{uri}>;v=c{user.cseq};expires=600"]
         user.wanted = wanted
+        user.asked_at = time.monotonic()
         user.possible.append(wanted)
         self._ask(user, *more)
 
@@ -100,16 +106,35 @@ class Registering:
             taken.append((user, reply))
             if user.wanted is None:
                 continue
+            self.slowest = max(self.slowest, time.monotonic() - user.asked_at)
             if reply.status == 200:
                 self.acknowledged += 1
                 assert contacts_of(reply) == user.wanted, f"answered otherwise than asked: {reply.text}"
                 user.acknowledged = user.wanted
                 user.possible = []
             else:
-                # Not promised; whether it is in the store is the server's to decide until it is asked.
                 assert reply.status == 503, reply.text
+                assert reply.field("Retry-After"), reply.text
                 self.refused += 1
+                if self._is_refusal_final:
+                    user.possible = []
             user.wanted = None
+
+    def run_until(self, is_so: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+        """Keeps the users busy until something is so; fails with `what` where that takes longer."""
+        end = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < end, f"not within {seconds:g} s: {what} ({self.acknowledged} acknowledged, {self.refused} refused)"
+            self.run(0.05)
+
+    def settle(self, seconds: float = 5.0) -> None:
+        """Waits for the answers still due."""
+        end = time.monotonic() + seconds
+        while waiting := [user for user in self.users if user.wanted is not None]:
+            left = end - time.monotonic()
+            assert left > 0, f"{len(waiting)} REGISTER without an answer for {seconds:g} s, that of {waiting[0].name} among them"
+            select.select([self.peer.sock], [], [], left)
+            self.take_answers()
 
     def check(self, seconds: float) -> list[str]:
         """Asks about every user until each has been answered, from the first moment on: the first answer counts. Gives the faults."""
