@@ -260,6 +260,10 @@ class Proxy:
         """Sends a response upstream through the server transaction."""
         self._stack.layer.respond(transaction, response, now)
 
+    def own_response(self, transaction: ServerTransaction, status: int, reason: str | None = None) -> Response:
+        """A final response that no target gave (§8.2.6)."""
+        return response_to(transaction.request, status, reason, tag=self._token())
+
     def abandon(self, transaction: ServerTransaction) -> None:
         """Ends a server transaction that gets no final response (RFC 4320 §4.2)."""
         self._stack.layer.abandon(transaction)

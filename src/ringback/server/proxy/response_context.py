@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.address import Target
-from ringback.message.derive import cancel_of, response_to
+from ringback.message.derive import cancel_of
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
@@ -177,7 +177,7 @@ class ResponseContext:
             self._proxy.timers.stop(branch)
             branch.final = _DONE
         else:
-            self._store(branch, response_to(self.transaction.request, status), now)
+            self._store(branch, self._proxy.own_response(self.transaction, status), now)
 
     def response_received(self, branch: Branch, response: Response, now: float) -> None:
         """§16.7 items 2 to 6 for one response."""
@@ -194,21 +194,27 @@ class ResponseContext:
                 # RFC 4320 §4.1: a provisional response but 100 may not go back for a non-INVITE request.
             return
         if status < 300:
-            if self.is_invite or not self.is_answered:
-                self._forward_upstream(response, now)
+            if (self.is_invite or not self.is_answered) and not self._forward_upstream(response, now):
+                self.ended_here(branch, 502, now)
+                return
             branch.final = response
             self._answered(now)
             return
-        response.remove_top_via()
-        self._store(branch, response, now)
+        if response.remove_top_via():
+            self._store(branch, response, now)
+        else:
+            # §16.7 item 3: one with no other Via was not meant for anybody upstream, who waits for an answer all the same.
+            self.ended_here(branch, 502, now)
 
-    def _forward_upstream(self, response: Response, now: float) -> None:
+    def _forward_upstream(self, response: Response, now: float) -> bool:
         transaction = self.transaction
         if transaction.flow.endpoint.is_reliable:
             # Where Content-Length says where a message ends, every line of the head has to be sound.
             response.headers  # noqa: B018 - parsed if only glanced at until now
-        if response.remove_top_via():
-            self._proxy.respond(self.transaction, response, now)
+        if not response.remove_top_via():
+            return False
+        self._proxy.respond(self.transaction, response, now)
+        return True
 
     def _answered(self, now: float) -> None:
         """A final response went upstream: what still rings is cancelled (§16.7 item 10), what is kept only for answering is dropped."""
@@ -233,7 +239,7 @@ class ResponseContext:
             return
         if branch.is_given_up and response.status == 487:
             # §16.8: a target whose time was up did not refuse: it counts as one that timed out.
-            response = response_to(self.transaction.request, 408)
+            response = self._proxy.own_response(self.transaction, 408)
         branch.final = response
         if response.status >= 600:
             self._steps = []
@@ -249,7 +255,7 @@ class ResponseContext:
         best = best_of([branch.final for branch in self.branches if branch.final is not None])
         if best.status == 503:
             # §16.7 item 6: a 503 would say that this proxy itself serves nobody.
-            best = response_to(self.transaction.request, 500, "All Targets Unavailable")
+            best = self._proxy.own_response(self.transaction, 500, "All Targets Unavailable")
         if best.status == 408 and not self.is_invite:
             # RFC 4320 §4.2: nobody upstream waits any more, and a 408 would start a storm.
             self._proxy.abandon(self.transaction)
@@ -262,7 +268,7 @@ class ResponseContext:
         self.is_cancelled = True
         self._steps = []
         if not self.branches and not self.is_answered:
-            self._proxy.respond(self.transaction, response_to(self.transaction.request, 487), now)
+            self._proxy.respond(self.transaction, self._proxy.own_response(self.transaction, 487), now)
             self._answered(now)
         self._cancel_all(now)
 
