@@ -8,6 +8,7 @@ import inspect
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from hashlib import blake2s
 from pathlib import Path
 
 from ringback.address import Endpoint, Flow
@@ -82,6 +83,7 @@ class Server:
         self._report = report or logger.warning
         self._open_transports = open_transports
         self._token = Tokens()
+        self._tag_key = secrets.token_bytes(16)
         self._sources = Sources(config.limits.half_open_per_source)
         self._resolver = Resolver()
         self._store: Store | None = None
@@ -221,7 +223,7 @@ class Server:
         if unknown:
             self._refuse(transaction, request, Reject(420, headers=[("Unsupported", ", ".join(unknown))]))
             return
-        response = response_to(request, 200, tag=self._token())
+        response = response_to(request, 200, tag=self._tag(transaction.key))
         headers = response.headers
         for name, value in (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", "")):
             headers.append(name, value)
@@ -230,10 +232,14 @@ class Server:
     def _refuse(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
         """Answers once and keeps nothing (§8.2.7): a stranger gets one datagram for one."""
         self.counts.refused += 1
-        response = response_to(request, decision.status, decision.reason, tag=self._token())
+        response = response_to(request, decision.status, decision.reason, tag=self._tag(transaction.key))
         for name, value in decision.headers:
             response.headers.append(name, value)
         self.layer.reject(transaction, response)
+
+    def _tag(self, key: str) -> str:
+        """The To tag of an answer that is not kept: the same for the same request (§8.2.7)."""
+        return blake2s(key.encode("utf-8", "surrogateescape"), key=self._tag_key, digest_size=8).hexdigest()
 
     def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
         """Answers what was no SIP message where it can be answered; keeps nothing of it."""
@@ -243,7 +249,7 @@ class Server:
             return
         try:
             stamp_source(request, flow)
-            response = response_to(request, malformed.status, malformed.reason, tag=self._token())
+            response = response_to(request, malformed.status, malformed.reason, tag=self._tag(request.headers.line("via") or ""))
             self.layer.outgoing.append((response.to_bytes(), reply_flow(request.via, flow)))
         except SipParseError:
             # So little of it can be read that even the answer cannot be made.

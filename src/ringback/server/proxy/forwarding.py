@@ -48,6 +48,13 @@ def next_hop(request: Request, uri: str) -> tuple[Request, str, str]:
     return copy, str(hop), str(hop)
 
 
+def _without_repeated(keys: list[str], lines: list[str], key: str) -> tuple[list[str], list[str]]:
+    """The lines with only the first of those under one key (RFC 5393 §5.3.3: Max-Breadth stands once)."""
+    first = keys.index(key)
+    kept = [index for index, other in enumerate(keys) if other != key or index == first]
+    return [keys[index] for index in kept], [lines[index] for index in kept]
+
+
 def forwarded(request: Request, uri: str, via: str, max_breadth: int, record_route: str | None) -> bytes:
     """The octets of a request's copy for one next hop.
 
@@ -63,6 +70,8 @@ def forwarded(request: Request, uri: str, via: str, max_breadth: int, record_rou
         lines.append(f"Max-Forwards: {MAX_FORWARDS}")
     if "max-breadth" in keys:
         lines[keys.index("max-breadth")] = f"Max-Breadth: {max_breadth}"
+        if keys.count("max-breadth") > 1:
+            keys, lines = _without_repeated(keys, lines, "max-breadth")
     else:
         lines.append(f"Max-Breadth: {max_breadth}")
     if "content-length" not in keys:

@@ -115,28 +115,30 @@ class Proxy:
         record_route = self._record_route.value(request, event.flow.endpoint) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, record_route=record_route, loop_hash=own_hash)
         if is_in_dialog and ("route" in request.headers.keys or not self._names_address_of_record(place)):
-            self._keep(context, request, now)
+            self._keep(context, now, request)
             context.start(request, [[request.uri_text]], None, now)
             return
         decision = self._target_of(request, place)
         if decision is None:
             decision = self._determine(request, lambda later, then: self._follow(context, request, later, then))
             if decision is None:
-                self._keep(context, request, now)
+                # The transaction says 100 by itself where this takes long (§17.2.1): so a quick refusal still needs no state.
+                self._keep(context, now, None)
                 return
         if isinstance(decision, Forward):
-            self._keep(context, request, now)
+            self._keep(context, now, request)
             context.start(request, self._bounded(decision), decision.ring_for, now)
         else:
-            self._answer(transaction, request, decision)
+            self._refuse(transaction, request, decision)
 
-    def _keep(self, context: ResponseContext, request: Request, now: float) -> None:
-        """From here on the request has state; an INVITE is told so at once (§16.2)."""
+    def _keep(self, context: ResponseContext, now: float, request: Request | None) -> None:
+        """From here on the request has state; `request`, if it is an INVITE, is told so at once (§16.2)."""
         context.transaction.user = context
         self.unanswered += 1
         if context.is_invite:
             self._sources.opened(context.transaction.flow.host)
-            self._stack.respond(context.transaction, trying(request), now)
+            if request is not None:
+                self._stack.respond(context.transaction, trying(request), now)
 
     def _target_of(self, request: Request, place: Place) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
@@ -167,10 +169,15 @@ class Proxy:
         else:
             context.is_answered = True
             self.answered(context)
-            self._answer(context.transaction, request, decision)
-
-    def _answer(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
-        self._refuse(transaction, request, decision)
+            transaction = context.transaction
+            if transaction.response:
+                # Who has heard 100 does not ask again: the answer has to be repeated until it arrives (§8.2.7 forbids the mixture).
+                response = response_to(request, decision.status, decision.reason, tag=self._token())
+                for name, value in decision.headers:
+                    response.headers.append(name, value)
+                self._stack.respond(transaction, response, now)
+            else:
+                self._refuse(transaction, request, decision)
 
     def _breadth(self, request: Request) -> int:
         """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""
