@@ -1,0 +1,219 @@
+"""RFC 3261 §16.5: where requests go."""
+
+import pytest
+
+from ringback.message.uri import parse_uri
+from ringback.server.config import RelayConfig
+from ringback.server.proxy.routing import Forward, Redirect, Reject
+from tests.server.party import SERVER, House, simulated
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:bob@example.com",
+        "sip:bob@EXAMPLE.COM",
+        "sip:b%6Fb@example.com",
+        "sip:bob@example.com:5080;user=phone;x=y",
+        f"sip:bob@{SERVER}",
+        f"sip:bob@{SERVER}:5060;transport=udp",
+        "sip:bob:secret@example.com",
+    ],
+)
+@simulated
+async def test_a_users_uri_is_canonical_before_it_is_looked_up(uri: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask("MESSAGE", uri)
+        message = await bob.hears("MESSAGE")
+        assert message.uri_text == bob.uri
+        bob.reply(message, 200)
+        await alice.hears("200 MESSAGE")
+
+
+@pytest.mark.parametrize("uri", ["sip:nobody@example.com", "sip:BOB@example.com", "tel:+1-201-555-0123", f"sip:nobody@{SERVER}"])
+@simulated
+async def test_a_user_who_is_not_there_is_404(uri: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        await house.party("bob", q=1.0)
+        for method in ("INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "FROBNICATE"):
+            alice.ask(method, uri)
+            await alice.hears(f"404 {method}")
+        assert len(house.sent) == 5
+
+
+@pytest.mark.parametrize("uri", ["sip:bob@other.example", "sip:bob@192.0.2.66", "sip:192.0.2.66", f"sip:bob@{SERVER}:5070", "sips:x@other.example"])
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "FROBNICATE"])
+@simulated
+async def test_domains_not_served_are_403_and_nothing_is_sent(uri: str, method: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        other = await house.party("other", "192.0.2.66")
+        alice.ask(method, uri)
+        await alice.hears(f"403 {method}")
+        await other.hears_nothing()
+        assert len(house.sent) == 1
+
+
+@simulated
+async def test_a_domain_that_may_be_relayed_to_gets_the_request_uri_as_its_only_target() -> None:
+    async with House(relay=RelayConfig(allow=["192.0.2.66"])) as house:
+        alice = await house.party("alice")
+        other = await house.party("other", "192.0.2.66")
+        alice.ask("MESSAGE", "sip:x@192.0.2.66;a=b")
+        message = await other.hears("MESSAGE")
+        assert message.uri_text == "sip:x@192.0.2.66;a=b"
+        other.reply(message, 200)
+        await alice.hears("200 MESSAGE")
+        alice.ask("MESSAGE", "sip:x@192.0.2.67")
+        await alice.hears("403 MESSAGE")
+        alice.ask("MESSAGE", "sip:anybody@nowhere.example", extra="Route: <sip:192.0.2.66;lr>")
+        assert (await other.hears("MESSAGE")).uri_text == "sip:anybody@nowhere.example"
+        alice.ask("MESSAGE", "sip:x@192.0.2.66", extra="Route: <sip:192.0.2.67;lr>")
+        await other.hears_nothing()
+
+
+@pytest.mark.parametrize(
+    ("uri", "extra"),
+    [
+        ("sip:x@192.0.2.66;maddr=192.0.2.99", ""),
+        ("sip:x@192.0.2.66;maddr=192.0.2.99", "Route: <sip:192.0.2.100;lr>"),
+        ("sip:x@192.0.2.66", "Route: <sip:192.0.2.66;lr;maddr=192.0.2.99>"),
+        ("sip:bob@example.com;maddr=192.0.2.99", ""),
+    ],
+)
+@simulated
+async def test_maddr_leads_nowhere_that_is_not_allowed(uri: str, extra: str) -> None:
+    async with House(relay=RelayConfig(allow=["192.0.2.66"])) as house:
+        alice = await house.party("alice")
+        canary = await house.party("canary", "192.0.2.99")
+        alice.ask("MESSAGE", uri, extra=extra)
+        await canary.hears_nothing()
+        assert alice.kinds() in (["403 MESSAGE"], ["404 MESSAGE"])
+
+
+@simulated
+async def test_equal_contacts_are_one_target() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        house.bind("bob", f"SIP:bob@{bob.host}:{bob.port}", q=0.5)
+        house.bind("bob", f"sip:b%6fb@{bob.host}:{bob.port}")
+        alice.ask("MESSAGE")
+        bob.reply(await bob.hears("MESSAGE"), 480)
+        await alice.hears("480 MESSAGE")
+
+
+@simulated
+async def test_what_was_asked_for_as_sips_is_never_sent_in_the_clear() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask("MESSAGE", "sips:bob@example.com")
+        await bob.hears_nothing()
+        await alice.hears("404 MESSAGE")
+        house.bind("bob", f"sips:bob@{bob.host}")
+        alice.ask("MESSAGE", "sips:bob@example.com")
+        # There is no way to a sips target without TLS.
+        await alice.hears("500 MESSAGE")
+        await bob.hears_nothing()
+
+
+@simulated
+async def test_a_sips_request_does_not_follow_a_route_in_the_clear() -> None:
+    async with House(relay=RelayConfig(allow=["192.0.2.66"])) as house:
+        alice = await house.party("alice")
+        other = await house.party("other", "192.0.2.66")
+        alice.ask("MESSAGE", "sips:x@192.0.2.66", extra="Route: <sip:192.0.2.66;lr>")
+        await other.hears_nothing()
+        await alice.hears("500 MESSAGE")
+
+
+@simulated
+async def test_where_no_domain_is_named_each_request_is_for_who_registered_that_address() -> None:
+    async with House(domains=()) as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob")
+        house.bind("bob", bob.uri, domain="anything.example")
+        alice.ask("MESSAGE", "sip:bob@anything.example")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")
+        alice.ask("MESSAGE", f"sip:bob@{bob.host}")
+        await alice.hears("404 MESSAGE")
+        await bob.hears_nothing()
+
+
+# Decisions as values.
+
+
+class Bound:
+    """As a binding looks to `Forward`."""
+
+    def __init__(self, contact: str, q: float) -> None:
+        self.contact = contact
+        self.q = q
+
+
+def test_forward_tries_all_at_once_unless_told_otherwise() -> None:
+    assert Forward("sip:a@x", "sip:b@x").steps() == [["sip:a@x", "sip:b@x"]]
+    assert Forward("sip:a@x", "sip:b@x", one_by_one=True).steps() == [["sip:a@x"], ["sip:b@x"]]
+    assert Forward("sip:a@x").steps() == [["sip:a@x"]]
+    assert Forward(parse_uri("sip:a@x"), "tel:+1").steps() == [["sip:a@x", "tel:+1"]]
+
+
+def test_forward_groups_bindings_by_q() -> None:
+    bound = [Bound("sip:a@x", 0.5), Bound("sip:b@x", 1.0), Bound("sip:c@x", 0.5), Bound("sip:d@x", 0.0)]
+    assert Forward(*bound).steps() == [["sip:b@x"], ["sip:a@x", "sip:c@x"], ["sip:d@x"]]  # type: ignore[arg-type]
+    assert Forward(*bound, one_by_one=True).steps() == [["sip:a@x"], ["sip:b@x"], ["sip:c@x"], ["sip:d@x"]]  # type: ignore[arg-type]
+
+
+def test_no_target_stands_twice() -> None:
+    assert Forward("sip:a@x", "sip:a@X", "SIP:a@x", "sip:a@x;transport=tcp", "sip:A@x").steps() == [["sip:a@x", "sip:a@x;transport=tcp", "sip:A@x"]]
+    assert Forward("tel:+1-2", "tel:+12", "tel:+13").steps() == [["tel:+1-2", "tel:+13"]]
+
+
+def test_a_target_that_is_no_uri_is_a_target_of_its_own() -> None:
+    """Its branch fails when its turn comes; the others are tried all the same."""
+    assert Forward("sip:a@x", "no uri", "no uri").steps()[0][:2] == ["sip:a@x", "no uri"]
+
+
+@pytest.mark.parametrize("ring_for", [0, -1.0])
+def test_forward_needs_targets_and_a_time_to_ring(ring_for: float) -> None:
+    with pytest.raises(ValueError, match="Reject"):
+        Forward()
+    with pytest.raises(ValueError, match="ring_for"):
+        Forward("sip:a@x", ring_for=ring_for)
+
+
+def test_redirect_and_reject_take_the_statuses_that_fit() -> None:
+    assert Redirect("sip:a@x").status == 302
+    assert Redirect("sip:a@x", status=301).contacts == ("sip:a@x",)
+    assert (Reject(404).reason, Reject(499).reason, Reject(480, "Asleep").reason) == ("Not Found", "Rejected", "Asleep")
+    for status in (200, 400):
+        with pytest.raises(ValueError, match="3xx"):
+            Redirect("sip:a@x", status=status)
+    with pytest.raises(ValueError, match="contact"):
+        Redirect()
+    for status in (200, 302, 700):
+        with pytest.raises(ValueError, match="400"):
+            Reject(status)
+
+
+@pytest.mark.parametrize("text", ["bad\r\nVia: injected", "bad\nx", "nul\0"])
+def test_no_decision_holds_a_line_end(text: str) -> None:
+    with pytest.raises(ValueError):
+        Reject(480, text)
+    with pytest.raises(ValueError):
+        Reject(480, headers=[("X", text)])
+    with pytest.raises(ValueError):
+        Reject(480, headers=[(text, "x")])
+    with pytest.raises(ValueError):
+        Redirect(f"sip:{text}@x")
+
+
+def test_decisions_show_what_they_are() -> None:
+    assert repr(Forward("sip:a@x", "sip:b@x")) == "Forward(sip:a@x, sip:b@x)"
+    assert repr(Redirect("sip:a@x")) == "Redirect(sip:a@x, status=302)"
+    assert repr(Reject(404)) == "Reject(404, 'Not Found')"
