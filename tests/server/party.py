@@ -143,7 +143,9 @@ class Party:
         self.send(request, transport=transport)
         return request
 
-    def reply(self, request: Request, status: int, *, tag: str | None = None, extra: str = "", body: bytes = b"", reason: str | None = None) -> Response:
+    def reply(
+        self, request: Request, status: int, *, tag: str | None = None, extra: str = "", body: bytes = b"", reason: str | None = None
+    ) -> Response:
         """Answers a request over the flow it came by; gives the response."""
         response = response_to(request, status, reason, tag=None if status == 100 else tag or f"{self.name}-tag")
         if status != 100 and request.method in ("INVITE", "SUBSCRIBE", "REFER") and status < 300:
@@ -226,7 +228,13 @@ class House:
     """A server on a simulated network, and who talks with it. Leaves when everything that was begun must have ended, and looks that it has."""
 
     def __init__(
-        self, network: Network | None = None, *, domains: tuple[str, ...] = (DOMAIN,), host: str = SERVER, strict: bool = True, **config: Any
+        self,
+        network: Network | None = None,
+        *,
+        domains: tuple[str, ...] = (DOMAIN,),
+        host: str = SERVER,
+        strict: bool = True,
+        **config: Any,
     ) -> None:
         self.network = network or Network()
         self.host = host
@@ -270,7 +278,7 @@ class House:
         assert not left, left
         assert len(server.proxy.timers) == 0
         assert server.proxy.unanswered == 0
-        assert server._sources._half_open == {}  # noqa: SLF001 - what is counted shows nowhere else
+        assert server._sources._half_open == {}
 
     async def party(self, name: str, host: str | None = None, *, q: float | None = None, aor: str | None = None, port: int = 5060) -> Party:
         """A new party; with `q` it is registered, under its own name or another."""

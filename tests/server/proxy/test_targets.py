@@ -44,7 +44,9 @@ async def test_a_user_who_is_not_there_is_404(uri: str) -> None:
         assert len(house.sent) == 5
 
 
-@pytest.mark.parametrize("uri", ["sip:bob@other.example", "sip:bob@192.0.2.66", "sip:192.0.2.66", f"sip:bob@{SERVER}:5070", "sips:x@other.example"])
+@pytest.mark.parametrize(
+    "uri", ["sip:bob@other.example", "sip:bob@192.0.2.66", "sip:192.0.2.66", f"sip:bob@{SERVER}:5070", "sips:x@other.example"]
+)
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "FROBNICATE"])
 @simulated
 async def test_domains_not_served_are_403_and_nothing_is_sent(uri: str, method: str) -> None:
@@ -170,7 +172,9 @@ def test_forward_groups_bindings_by_q() -> None:
 
 
 def test_no_target_stands_twice() -> None:
-    assert Forward("sip:a@x", "sip:a@X", "SIP:a@x", "sip:a@x;transport=tcp", "sip:A@x").steps() == [["sip:a@x", "sip:a@x;transport=tcp", "sip:A@x"]]
+    assert Forward("sip:a@x", "sip:a@X", "SIP:a@x", "sip:a@x;transport=tcp", "sip:A@x").steps() == [
+        ["sip:a@x", "sip:a@x;transport=tcp", "sip:A@x"]
+    ]
     assert Forward("tel:+1-2", "tel:+12", "tel:+13").steps() == [["tel:+1-2", "tel:+13"]]
 
 
