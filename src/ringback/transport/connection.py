@@ -116,7 +116,9 @@ class Connection(asyncio.BufferedProtocol):
         """Writes, or keeps until the connection is open."""
         self._active_at = self._owner.now
         if self._transport is not None:
-            self._transport.write(data)
+            # On a connection already lost asyncio would warn in the log, once a write; `connection_lost` tells whom it concerns.
+            if not self._transport.is_closing():
+                self._transport.write(data)
             return
         self._waiting.append(data)
         self._waiting_bytes += len(data)
