@@ -263,6 +263,11 @@ class Headers:
         else:
             del self.keys[index], self.lines[index]
 
+    def remove_line(self, index: int) -> None:
+        """Removes one line, as `keys` and `lines` count them."""
+        self._forget(self.keys[index])
+        del self.keys[index], self.lines[index]
+
     def _take_first(self, key: str) -> str:
         """What follows the first value in its own line, and forgets what was parsed of the field."""
         if key not in self.keys:

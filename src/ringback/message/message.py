@@ -120,7 +120,13 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards (§20.22)."""
-        value: int | None = self.headers.first("max-forwards")
+        headers = self.headers
+        if "max-forwards" not in headers.keys:
+            return None
+        if headers.lines[headers.keys.index("max-forwards")] == "Max-Forwards: 70":
+            # What every client writes (§8.1.1.6).
+            return 70
+        value: int = headers.first("max-forwards")
         return value
 
     @property

@@ -158,7 +158,7 @@ def _parse_head(head: bytes, limits: MessageLimits) -> Request | Response:
         if headers.first("via") is None:
             raise _Fault("Missing Via")
         if request is not None:
-            if headers.first("cseq").method != request.method:
+            if headers.first("cseq").method != method:
                 raise _Fault("CSeq Method Differs from Request", 400, request)
         elif len(headers.lines[keys.index("cseq")]) > _USUAL_CSEQ:
             headers.first("cseq")

@@ -24,15 +24,17 @@ def preprocess(request: Request, endpoint: Endpoint, domains: Domains, record_ro
         _strip_own_maddr(request, endpoint, domains)
     while "route" in headers.keys:
         # The usual Route is our own entry to the letter, alone in its line: then no URI needs parsing.
-        route = headers.text("route") or ""
-        found = record_route.quick_proof(route, endpoint)
-        if found is None:
+        index = headers.keys.index("route")
+        found = record_route.proof_in_line(headers.lines[index], endpoint)
+        if found is not None:
+            headers.remove_line(index)
+        else:
             uri = request.routes[0].uri
             if not isinstance(uri, SipUri) or not domains.is_ours(uri):
                 break
             found = record_route.proof_in(uri)
+            headers.remove_first("Route")
         proof = found or proof
-        headers.remove_first("Route")
     return proof
 
 

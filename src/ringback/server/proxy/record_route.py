@@ -26,14 +26,17 @@ class RecordRoute:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._beginnings: dict[Endpoint, str] = {}
+        self._route_lines: dict[Endpoint, str] = {}
 
     def serve(self, endpoints: list[Endpoint]) -> None:
         """Names the listening points. The URI names a transport only where its address has no UDP beside it (§16.6 item 4)."""
         datagram = {(e.host, e.port) for e in endpoints if e.transport == "UDP"}
         self._beginnings = {}
+        self._route_lines = {}
         for endpoint in endpoints:
             transport = "" if (endpoint.host, endpoint.port) in datagram else f";transport={endpoint.transport.lower()}"
-            self._beginnings[endpoint] = f"<sip:{endpoint.sent_by}{transport};lr;{_PARAMETER}="
+            self._beginnings[endpoint] = beginning = f"<sip:{endpoint.sent_by}{transport};lr;{_PARAMETER}="
+            self._route_lines[endpoint] = f"Route: {beginning}"
 
     def proof(self, call_id: str, tag: str) -> str:
         """The digest that stands for a dialog: of its Call-ID and its caller's tag."""
@@ -44,11 +47,13 @@ class RecordRoute:
         """The Record-Route value for a dialog that `request` begins, received on `endpoint`."""
         return f"{self._beginnings[endpoint]}{self.proof(request.call_id, request.from_tag or '')}>"
 
-    def quick_proof(self, route: str, endpoint: Endpoint) -> str | None:
-        """The proof within a raw Route value where that is our own entry to the letter, else None."""
-        beginning = self._beginnings[endpoint]
-        if route.startswith(beginning) and route.find(">") == len(route) - 1:
-            return route[len(beginning) : -1]
+    def proof_in_line(self, line: str, endpoint: Endpoint) -> str | None:
+        """The proof within a raw Route line where that is nothing but our own entry, to the letter; else None."""
+        beginning = self._route_lines[endpoint]
+        if line.startswith(beginning) and line[-1] == ">":
+            proof = line[len(beginning) : -1]
+            if proof.isalnum():
+                return proof
         return None
 
     def proof_in(self, uri: SipUri) -> str | None:
