@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from ringback.message.message import Request, Response
-from ringback.message.parser import Malformed
+from ringback.message.parser import Malformed, parse_message
 from ringback.transaction.events import Event
 from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.reply import fallback_target
 
 if TYPE_CHECKING:
     from ringback.address import Endpoint, Flow, Target
@@ -50,6 +51,9 @@ class Ways(Protocol):
 
     def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
         """The way to a target, None where no endpoint has its transport and address family."""
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether something can still be sent over a flow."""
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends without waiting; a failure comes back through `Stack.failed`."""
@@ -110,6 +114,8 @@ class Stack:
             send = self.ways.send
             observer = self.observer
             for data, flow in layer.take_outgoing():
+                if flow.connection and not self.ways.is_open(flow):
+                    flow = self._other_way(data, flow)
                 send(data, flow)
                 if observer is not None:
                     observer("out", data, flow, None)
@@ -126,6 +132,13 @@ class Stack:
                 self._alarm.cancel()
             self._alarm_time = deadline
             self._alarm = self._loop.call_at(deadline, self._ring)
+
+    def _other_way(self, data: bytes, flow: Flow) -> Flow:
+        """The connection to open for a response whose own is closed (§18.2.2); the closed one for all else, so that its failure is told."""
+        message = parse_message(data)
+        if not isinstance(message, Response):
+            return flow
+        return self.ways.flow_to(fallback_target(message.via), flow.endpoint) or flow
 
     def _ring(self) -> None:
         self._alarm = None
@@ -177,11 +190,11 @@ class Stack:
         return None if addressed is None else self.layer.request(request, addressed[0], now, user)
 
     def address(
-        self, target: Target, branch: str, render: Callable[[str], bytes], prefer: Endpoint | None = None
+        self, target: Target, branch: str, render: Callable[[str], bytes], prefer: Endpoint | None = None, *, any_size: bool = False
     ) -> tuple[Flow, bytes] | None:
         """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7); None where no endpoint leads to the target.
 
-        One too large for UDP goes over TCP where we can (§18.1.1), one to a group names it in Via.
+        One too large for UDP goes over TCP where we can (§18.1.1) unless it may have `any_size`; one to a group names it in Via.
         """
         flow = self.ways.flow_to(target, prefer)
         if flow is None:
@@ -189,7 +202,7 @@ class Stack:
         if target.ttl is not None:
             return flow, render(f"{flow.endpoint.via}{branch};maddr={target.host};ttl={target.ttl}")
         octets = render(flow.endpoint.via + branch)
-        if len(octets) > LARGEST_UDP_REQUEST and target.transport == "UDP":
+        if len(octets) > LARGEST_UDP_REQUEST and not any_size and target.transport == "UDP":
             larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
             if larger is not None:
                 return larger, render(larger.endpoint.via + branch)

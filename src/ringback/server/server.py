@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import logging
 import secrets
@@ -138,9 +137,6 @@ class Server:
             if self._store is not None:
                 self._store.close()
             raise
-        # What lives as long as the server is no garbage: a collector that keeps looking at it costs calls their latency.
-        gc.collect()
-        gc.freeze()
 
     async def _listen(self) -> None:
         """Opens every endpoint, one per address of a wildcard, and TCP beside every UDP port (§18.2.1)."""

@@ -77,6 +77,10 @@ class TcpTransport:
             connection = self._new(endpoint, remote, is_accepted=False)
         return connection.flow
 
+    def is_open(self, flow: Flow) -> bool:
+        """Whether the flow's connection is still there, or on its way."""
+        return flow.connection in self._by_number
+
     def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]:
         """What sends over the flows of one endpoint."""
         return self.send

@@ -87,6 +87,11 @@ class Transports:
         kind = self._transports.get(target.transport)
         return None if kind is None else kind.flow_to(target, prefer)
 
+    def is_open(self, flow: Flow) -> bool:
+        """Whether something can still be sent over a flow: a datagram always, over a connection while it lasts."""
+        kind = self._transports.get(flow.endpoint.transport)
+        return flow.connection == 0 or (isinstance(kind, TcpTransport) and kind.is_open(flow))
+
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends without waiting. What goes wrong on the network arrives later, by `failed`."""
         sender = self._senders.get(flow.endpoint)

@@ -245,14 +245,18 @@ class Proxy:
             self._resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
         return targets
 
-    def send(self, copy: Request, uri: str, target: Target, branch: Branch, now: float) -> ClientTransaction | None:
+    def send(self, copy: Request, uri: str, target: Target, branch: Branch, now: float, *, any_size: bool) -> ClientTransaction | None:
         """Forwards a copy in a client transaction of its own (§16.6 items 8 to 10); None where there is no way to the target."""
         context = branch.context
         text = f"z9hG4bK{self._token()}"
         if context.loop_hash is not None:
             text += LOOP_SEPARATOR + context.loop_hash
         addressed = self._stack.address(
-            target, text, lambda via: forwarded(copy, uri, via, branch.breadth, context.record_route), context.transaction.flow.endpoint
+            target,
+            text,
+            lambda via: forwarded(copy, uri, via, branch.breadth, context.record_route),
+            context.transaction.flow.endpoint,
+            any_size=any_size,
         )
         if addressed is None:
             return None

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Branch:
     """One attempt at one target: user of its client transaction."""
 
-    __slots__ = ("breadth", "context", "final", "has_provisional", "is_cancel_sent", "is_cancelled", "is_given_up", "targets", "transaction", "uri")
+    __slots__ = ("breadth", "context", "final", "has_provisional", "is_cancel_sent", "is_cancelled", "is_given_up", "switched", "targets", "transaction", "uri")
 
     def __init__(self, context: ResponseContext, uri: str, breadth: int) -> None:
         self.context = context
         self.uri = uri
         self.breadth = breadth
         self.targets: list[Target] | None = None
+        self.switched: Target | None = None
         self.transaction: ClientTransaction | None = None
         self.final: Response | None = None
         self.has_provisional = False
@@ -153,9 +154,11 @@ class ResponseContext:
         assert branch.targets is not None
         while branch.targets:
             target = branch.targets.pop(0)
-            transaction = self._proxy.send(copy, uri, target, branch, now)
+            # A target that could not be reached over TCP gets its datagram after all, however large (§18.1.1).
+            transaction = self._proxy.send(copy, uri, target, branch, now, any_size=target is branch.switched)
             if transaction is not None:
                 branch.transaction = transaction
+                branch.switched = target if transaction.flow.endpoint.transport != target.transport else None
                 if self.is_invite:
                     self._proxy.timers.start_timer_c(branch, now)
                 return
@@ -166,6 +169,8 @@ class ResponseContext:
         """§16.6 item 7: the next address of the same target is tried; with none left it is as if it had answered 503 (§16.9)."""
         if branch.final is not None:
             return
+        if branch.switched is not None and branch.targets is not None:
+            branch.targets.insert(0, branch.switched)
         if branch.targets and not (self.is_answered or self.is_cancelled):
             self._forward(branch, self._proxy.received_request(self.transaction), now)
         else:
@@ -224,10 +229,15 @@ class ResponseContext:
             self.record_route = None
             self._proxy.answered(self)
         self._cancel_all(now)
+        ringing = []
         for branch in self.branches:
             if branch.final is not None:
                 self._proxy.timers.stop(branch)
                 branch.final = _DONE
+            else:
+                ringing.append(branch)
+        # An ended branch knows its context, for late 2xx; were it known in turn, only the collector could free the two.
+        self.branches = ringing
 
     def _store(self, branch: Branch, response: Response, now: float) -> None:
         """§16.7 item 4: keeps a final response; the last one decides what happens next."""
