@@ -225,7 +225,7 @@ class Dialog(NamedTuple):
 
 
 class House:
-    """A server on a simulated network, and who talks with it. Leaves when everything that was begun must have ended, and looks that it has."""
+    """A server on a simulated network, and who talks with it; at the end it waits until everything must be over, and looks that it is."""
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class House:
         *,
         domains: tuple[str, ...] = (DOMAIN,),
         host: str = SERVER,
-        strict: bool = True,
+        waits: bool = True,
         **config: Any,
     ) -> None:
         self.network = network or Network()
@@ -241,7 +241,7 @@ class House:
         self.names: dict[str, list[str]] = {}
         self.reports: list[str] = []
         self.parties: list[Party] = []
-        self._strict = strict
+        self._waits = waits
         self._row = 0
         config.setdefault("listen", [f"udp://{host}:5060"])
         self.server = Server(
@@ -264,7 +264,7 @@ class House:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if kind is None and self._strict:
+        if kind is None and self._waits:
             await asyncio.sleep(ROUNDS)
             self.is_empty()
         await self.server.close()

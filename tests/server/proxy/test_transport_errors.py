@@ -1,0 +1,127 @@
+"""RFC 3261 §16.9 and §16.6 item 7: targets that cannot be reached."""
+
+import asyncio
+
+import pytest
+
+from ringback.server.proxy.routing import Forward
+from ringback.testing import Network
+from tests.server.party import House, simulated
+
+
+@simulated
+async def test_a_target_that_cannot_be_reached_counts_as_503_and_so_as_500() -> None:
+    async with House(Network(reports_unreachable=True)) as house:
+        alice = await house.party("alice")
+        house.bind("bob", "sip:bob@192.0.2.66")
+        alice.ask()
+        await alice.hears("100 INVITE")
+        await alice.hears("500 INVITE")
+        assert alice.heard[-1].time < 0.1
+        alice.ask("MESSAGE")
+        await alice.hears("500 MESSAGE")
+
+
+@simulated
+async def test_the_other_branches_ring_on() -> None:
+    async with House(Network(reports_unreachable=True)) as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        house.bind("bob", "sip:bob@192.0.2.66")
+        alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        await bob.hears_nothing(5)
+        bob.reply(invite, 480)
+        await alice.hears("480 INVITE")
+
+
+@simulated
+async def test_each_address_of_a_target_is_tried() -> None:
+    async with House(Network(reports_unreachable=True)) as house:
+        house.names["phone.example"] = ["192.0.2.66", "192.0.2.67", "192.0.2.2"]
+        alice = await house.party("alice")
+        bob = await house.party("bob", "192.0.2.2")
+        house.bind("bob", "sip:bob@phone.example")
+        alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 200)
+        await alice.hears("200 INVITE")
+        branches = [passed.octets.split(b"branch=")[1][:32] for passed in house.sent if passed.octets.startswith(b"INVITE")]
+        assert len(branches) == len(set(branches)) == 3
+
+
+@simulated
+async def test_when_no_address_is_left_it_is_500() -> None:
+    async with House(Network(reports_unreachable=True)) as house:
+        house.names["phone.example"] = ["192.0.2.66", "192.0.2.67"]
+        alice = await house.party("alice")
+        house.bind("bob", "sip:bob@phone.example")
+        alice.ask()
+        await alice.hears("100 INVITE")
+        await alice.hears("500 INVITE")
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["sip:bob@unknown.example", "sip:bob@192.0.2.2;transport=sctp", "sip:bob@[2001:db8::1]", "sips:bob@192.0.2.2", "tel:+1", "nonsense"],
+)
+@simulated
+async def test_a_target_to_which_nothing_leads_is_500_and_the_next_is_tried(contact: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", "192.0.2.3")
+        house.server._route = lambda request: Forward(contact)
+        for method in ("INVITE", "MESSAGE"):
+            alice.ask(method)
+            if method == "INVITE":
+                await alice.hears("100 INVITE")
+            await alice.hears(f"500 {method}")
+        house.server._route = lambda request: Forward(contact, bob.uri, one_by_one=True)
+        alice.ask("MESSAGE")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_a_tcp_target_that_refuses_is_500() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        await house.party("bob")
+        house.bind("bob", "sip:bob@192.0.2.2:5099;transport=tcp")
+        alice.ask("MESSAGE")
+        await alice.hears("500 MESSAGE")
+
+
+@simulated
+async def test_a_caller_that_vanished_ends_no_branch() -> None:
+    """The error concerns the way upstream: what rings downstream rings on (§16.9)."""
+    async with House(Network(reports_unreachable=True)) as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        await alice.transports.close()
+        bob.reply(invite, 180)
+        await asyncio.sleep(1)
+        assert bob.kinds() == []
+        bob.reply(invite, 200)
+
+
+@simulated
+async def test_a_caller_over_tcp_whose_connection_closed_leaves_nothing_behind() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask(transport="TCP")
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        await alice.transports.close()
+        bob.reply(invite, 180)
+        await asyncio.sleep(1)
+        bob.reply(invite, 486)
+        await bob.hears("ACK")
