@@ -36,8 +36,10 @@ tcp_write_buffer_bytes = 65536
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
+def server(tmp_path: Path, long_form: bool) -> Iterator[RunningServer]:
     """A server under watch: what must hold at the end of every test here."""
+    # A transaction with an answer lives 32 s more (Timer D): the long form has ten thousand of them at its end.
+    allowed = MORE_MEMORY * (4 if long_form else 1)
     with RunningServer(tmp_path, config=_CONFIG) as running:
         with connected(running, "127.0.0.8") as warm:
             assert ask_over(warm).startswith(b"SIP/2.0 200 ")
@@ -52,7 +54,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
         more = running.resident() - memory
         print(f"worst gap {probe.worst_gap * 1000:.0f} ms of {probe.answers} answers, {more / 1024:.0f} KiB more memory")
         assert probe.worst_gap < WORST_GAP
-        assert more < MORE_MEMORY
+        assert more < allowed
 
 
 def running_connections(server: RunningServer) -> int:
