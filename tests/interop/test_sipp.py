@@ -138,7 +138,6 @@ def test_a_large_invite_goes_over_tcp_to_a_callee_that_listens_there(stage: Stag
     assert "Via: SIP/2.0/TCP" in called.heard()
 
 
-@pytest.mark.xfail(reason="no second try over UDP yet: 500 instead", strict=True)
 def test_a_large_invite_goes_over_udp_where_the_callee_has_no_tcp(stage: Stage) -> None:
     """§18.1.1: where TCP is refused, the request is tried again over UDP."""
     called = stage.callee("answer")
