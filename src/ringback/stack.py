@@ -192,7 +192,7 @@ class Stack:
     def address(
         self, target: Target, branch: str, render: Callable[[str], bytes], prefer: Endpoint | None = None, *, any_size: bool = False
     ) -> tuple[Flow, bytes] | None:
-        """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7); None where no endpoint leads to the target.
+        """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7); None where no endpoint leads there.
 
         One too large for UDP goes over TCP where we can (§18.1.1) unless it may have `any_size`; one to a group names it in Via.
         """

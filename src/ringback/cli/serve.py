@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import gc
+import os
 import signal
 import sys
 from importlib.metadata import version
@@ -197,7 +197,8 @@ def _listening(endpoints: list[Endpoint]) -> str:
 
 
 def _calm_collector() -> None:
-    """Lets the garbage collector look at little and seldom: bindings and transactions are no garbage, and what a message leaves is freed at once.
+    """Lets the garbage collector look at little and seldom: bindings and transactions are no garbage, and what
+    a message leaves is freed at once.
 
     Measured at 2,000 calls a second: 4 % less CPU per call, and the longest set-up 4 ms instead of 44.
     """

@@ -33,7 +33,10 @@ def _tag(headers: Headers, key: str) -> str | None:
 
 
 class Message:
-    """What requests and responses share. Typed accessors give None or [] where the field is absent and raise `SipParseError` where it is malformed."""
+    """What requests and responses share.
+
+    Typed accessors give None or [] where the field is absent and raise `SipParseError` where it is malformed.
+    """
 
     __slots__ = ("body", "headers")
 

@@ -14,9 +14,7 @@ from ringback.message.message import Request, Response
 from ringback.message.passing import glance
 
 _HEAD_END = b"\r\n\r\n"
-_METHODS = frozenset(
-    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" ")
-)
+METHODS = frozenset("INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" "))
 _GLANCED = frozenset((b"SIP/2.0 1", b"SIP/2.0 2"))
 # "CSeq: 2147483647 SUBSCRIBE": a response whose line is longer may hold a number that no CSeq can be (RFC 4475 §3.1.2.5).
 _USUAL_CSEQ = 26
@@ -48,7 +46,7 @@ class Malformed:
         return f"<Malformed {self.status} {self.reason}>"
 
 
-class _Fault(Exception):
+class _Fault(Exception):  # noqa: N818 - not an error of this program but the end of one parse
     """Inside this module only: what ends the parse."""
 
     def __init__(self, reason: str, status: int = 400, request: Request | None = None) -> None:
@@ -94,7 +92,7 @@ def _parse_request_line(start: str, lines: list[str], limits: MessageLimits) -> 
     parts = start.split(" ")
     if len(parts) == 3:
         method, uri, version = parts
-        if (version == "SIP/2.0" or ascii_upper(version) == "SIP/2.0") and (method in _METHODS or is_token(method)):
+        if (version == "SIP/2.0" or ascii_upper(version) == "SIP/2.0") and (method in METHODS or is_token(method)):
             if len(uri) > limits.uri_bytes:
                 raise _Fault("Request-URI Too Long", 414, _salvage(start, lines))
             if not uri or uri[0] == "<":

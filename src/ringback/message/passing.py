@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ringback.message.errors import SipParseError
+from ringback.message.grammar import parse_uint
 from ringback.message.headers import Headers
 from ringback.message.message import Response
 
@@ -87,13 +88,15 @@ def glance(data: bytes) -> PassingResponse | None:
         return None
     end = data.find(b"\r\n\r\n")
     at = data.find(_LENGTH, 0, end + 2)
-    stop = data.find(b"\r\n", at + 18, end + 2)
     cseq = data.find(_CSEQ, 0, end)
-    if at < 0 or cseq < 0 or not data[at + 18 : stop].isdigit() or stop - at > 24 or int(data[at + 18 : stop]) != len(data) - end - 4:
+    if at < 0 or cseq < 0:
+        return None
+    length = data[at + 18 : data.find(b"\r\n", at + 18)]
+    if not length.isdigit() or len(length) > 6 or parse_uint(length.decode(), 999_999) != len(data) - end - 4:
         return None
     line = data[cseq + 8 : data.find(b"\r\n", cseq + 8)]
     method = line[line.rfind(b" ") + 1 :]
     if not method.isalpha():
         return None
     status, _, sent_by, branch = found.groups()
-    return PassingResponse(data, int(status), found.span(2), branch.decode(), sent_by.decode(), method.decode())
+    return PassingResponse(data, parse_uint(status.decode(), 299), found.span(2), branch.decode(), sent_by.decode(), method.decode())

@@ -1,7 +1,7 @@
 """The operator's own routing function: a Python file with `route(request)` (RFC 3261 §16.5).
 
-The file finds `Forward`, `Redirect`, `Reject` and `location` ready. `route` may be `async def`; it returns a decision, or None for what the server
-would do by itself: forward to the bindings of the address-of-record.
+The file finds `Forward`, `Redirect`, `Reject` and `location` ready. `route` may be `async def`; it returns a decision, or None for what the
+server would do by itself: forward to the bindings of the address-of-record.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ringback.server.location.binding import Binding
     from ringback.server.location.location import Location
 
-Route = Callable[[Request], "Decision | None | Awaitable[Decision | None]"]
+Route = Callable[[Request], "Decision | Awaitable[Decision | None] | None"]
 
 
 class RoutingFileError(Exception):

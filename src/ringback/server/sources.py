@@ -8,7 +8,7 @@ _MOST_REMEMBERED = 20_000
 
 
 class Sources:
-    """Source addresses. One is proven when it shows something only its true holder can have received: a dialog's proof, a TCP connection."""
+    """Source addresses. One is proven when it shows something only its true holder can have received: a dialog's proof."""
 
     def __init__(self, half_open_limit: int) -> None:
         self._limit = half_open_limit

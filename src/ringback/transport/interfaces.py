@@ -1,10 +1,11 @@
-"""The numeric addresses of this machine, so that a wildcard becomes one endpoint per address: each with a Via and Record-Route that lead back to it."""
+"""The numeric addresses of this machine: a wildcard becomes one endpoint for each, whose Via and Record-Route lead back to it."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 _FIB_TRIE = Path("/proc/net/fib_trie")
@@ -12,7 +13,7 @@ _IF_INET6 = Path("/proc/net/if_inet6")
 
 
 def local_addresses(wildcard: str) -> list[str]:
-    """Every address that `0.0.0.0` or `::` stands for, loopback last; link-local addresses are left out (their zone means nothing to a peer)."""
+    """Every address that `0.0.0.0` or `::` stands for, loopback last, without link-local ones: their zone means nothing to a peer."""
     found = _ipv6() if ":" in wildcard else _ipv4()
     return sorted(found, key=lambda host: (ipaddress.ip_address(host).is_loopback, ipaddress.ip_address(host)))
 
@@ -38,11 +39,7 @@ def _ipv4() -> set[str]:
     except OSError:
         return _by_name(socket.AF_INET) | {"127.0.0.1"}
     # Each local address stands as "|-- ADDRESS" above a line "/32 host LOCAL".
-    return {
-        above.split("-- ")[1].strip(" ")
-        for above, line in zip(lines, lines[1:], strict=False)
-        if "/32 host LOCAL" in line and "-- " in above
-    }
+    return {above.split("-- ")[1].strip(" ") for above, line in pairwise(lines) if "/32 host LOCAL" in line and "-- " in above}
 
 
 def _ipv6() -> set[str]:

@@ -1,4 +1,4 @@
-"""Where a SIP URI leads: transport, address and port (RFC 3263 §4, as far as it goes without NAPTR and SRV: §4.2 for numeric hosts and A/AAAA)."""
+"""Where a SIP URI leads: transport, address and port (RFC 3263 §4.2 for numeric hosts and A or AAAA; NAPTR and SRV have no place yet)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 
 
 def rank(response: Response) -> tuple[int, int]:
-    """Lower is better: 6xx before all, then the lowest class, telling responses first; 503 speaks of one server and comes last of its class."""
+    """Lower is better: 6xx first, then the lowest class, telling responses before others, 503 (which speaks of one server) last."""
     status = response.status
     if status >= 600:
         return 0, 0

@@ -87,7 +87,10 @@ class Proxy:
         return self._record_route.proves(proof, request)
 
     def forward(self, event: RequestReceived, place: Place, is_in_dialog: bool, now: float) -> None:
-        """Forwards a request that is not for the server itself. `place` is what its Request-URI means; `is_in_dialog` says its dialog is proven."""
+        """Forwards a request that is not for the server itself.
+
+        `place` is what its Request-URI means; `is_in_dialog` says that its dialog is proven.
+        """
         request = event.request
         transaction = event.transaction
         assert transaction is not None
@@ -157,7 +160,7 @@ class Proxy:
         return self._relays_to(uri.host) and (uri.maddr is None or self._relays_to(uri.maddr))
 
     def _names_address_of_record(self, place: Place) -> bool:
-        """Whether the remote target of a dialog is a user of ours rather than a device's address: that is the location service's to resolve."""
+        """Whether the remote target of a dialog is a user of ours, for the location service to resolve, rather than a device's address."""
         return place.aor is not None and isinstance(place.uri, SipUri) and self._domains.is_ours(place.uri)
 
     def _follow(self, context: ResponseContext, request: Request, decision: Decision, now: float) -> None:
@@ -229,8 +232,8 @@ class Proxy:
         assert transaction is not None
         context = None if event.cancels is None else event.cancels.user
         if not isinstance(context, ResponseContext):
-            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own making, so the
-            # next element could match it to nothing either; §9.2's answer spares it the work.
+            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own making,
+            # so the next element could match it to nothing either; §9.2's answer spares it the work.
             self._refuse(transaction, event.request, Reject(481))
             return
         self._stack.layer.reject(transaction, response_to(event.request, 200, tag=self._token()))

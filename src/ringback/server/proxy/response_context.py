@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 class Branch:
     """One attempt at one target: user of its client transaction."""
 
-    __slots__ = ("breadth", "context", "final", "has_provisional", "is_cancel_sent", "is_cancelled", "is_given_up", "switched", "targets", "transaction", "uri")
+    __slots__ = (
+        "breadth",
+        "context",
+        "final",
+        "has_provisional",
+        "is_cancel_sent",
+        "is_cancelled",
+        "is_given_up",
+        "switched",
+        "targets",
+        "transaction",
+        "uri",
+    )
 
     def __init__(self, context: ResponseContext, uri: str, breadth: int) -> None:
         self.context = context
@@ -71,7 +83,7 @@ class ResponseContext:
     __slots__ = (
         "_breadth",
         "_proxy",
-                "_ring_for",
+        "_ring_for",
         "_steps",
         "branches",
         "is_answered",
@@ -83,7 +95,14 @@ class ResponseContext:
     )
 
     def __init__(
-        self, proxy: Proxy, transaction: ServerTransaction, *, is_invite: bool, breadth: int, record_route: str | None, loop_hash: str | None
+        self,
+        proxy: Proxy,
+        transaction: ServerTransaction,
+        *,
+        is_invite: bool,
+        breadth: int,
+        record_route: str | None,
+        loop_hash: str | None,
     ) -> None:
         """`breadth` is the incoming Max-Breadth, `record_route` our entry for the dialog this request may begin."""
         self._proxy = proxy

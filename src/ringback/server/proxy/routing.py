@@ -18,8 +18,8 @@ Uri = SipUri | TelUri | AnyUri
 class Forward:
     """Forward to these targets.
 
-    A target is a URI, as text or typed, or a `Binding` of the location service. They are tried all at once, bindings of a lower q after those of a
-    higher (§16.6); `one_by_one` tries each alone, in the order given. `ring_for` bounds each such step in seconds.
+    A target is a URI, as text or typed, or a `Binding` of the location service. They are tried all at once, bindings of a lower q after
+    those of a higher (§16.6); `one_by_one` tries each alone, in the order given. `ring_for` bounds each such step in seconds.
     """
 
     __slots__ = ("one_by_one", "ring_for", "targets")

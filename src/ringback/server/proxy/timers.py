@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ringback.server.proxy.response_context import Branch
 
+
 class BranchTimers:
-    """Timers of all branches of a proxy. Timer C is one length for all: they stand in the order they fall due, so setting and stopping one costs little."""
+    """Timers of all branches of a proxy.
+
+    Timer C is one length for all: they stand in the order they fall due, so setting and stopping one costs little.
+    """
 
     def __init__(self, timer_c: float) -> None:
         """`timer_c` in seconds; §16.6 item 11 wants more than 180."""

@@ -21,8 +21,8 @@ LOOP_SEPARATOR = "-"
 def loop_hash(request: Request, aor: str) -> str:
     """The second part of our branch (RFC 5393 §4.2.1): the same exactly where our routing would decide the same again.
 
-    It covers all that routing looks at: the canonical Request-URI, Route, Proxy-Require and credentials, and, against chance, Call-ID and CSeq
-    number. Never the method.
+    It covers all that routing looks at: the canonical Request-URI, Route, Proxy-Require and credentials, and, against chance, Call-ID and
+    CSeq number. Never the method.
     """
     keys = request.headers.keys
     text = f"{aor}|{request.call_id}|{request.cseq.number}"
