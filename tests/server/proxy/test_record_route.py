@@ -1,0 +1,105 @@
+"""Our Record-Route entry, and how it proves a dialog (RFC 3261 §16.4, §16.6 item 4)."""
+
+import pytest
+
+from ringback.address import Endpoint
+from ringback.message.message import Request
+from ringback.message.parser import parse_datagram
+from ringback.message.uri import SipUri, parse_uri
+from ringback.server.proxy.record_route import RecordRoute
+
+UDP = Endpoint("UDP", "192.0.2.1", 5060)
+TCP = Endpoint("TCP", "192.0.2.1", 5060)
+LONELY = Endpoint("TCP", "192.0.2.1", 5070)
+SIX = Endpoint("UDP", "2001:db8::1", 5060)
+
+
+def made(key: bytes = b"k" * 32) -> RecordRoute:
+    record_route = RecordRoute(key)
+    record_route.serve([UDP, TCP, LONELY, SIX])
+    return record_route
+
+
+def request(call_id: str = "c", from_tag: str | None = "f", to_tag: str | None = None) -> Request:
+    parsed = parse_datagram(
+        (
+            f"BYE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@h>{f';tag={from_tag}' if from_tag else ''}\r\n"
+            f"To: <sip:b@h>{f';tag={to_tag}' if to_tag else ''}\r\nCall-ID: {call_id}\r\nCSeq: 1 BYE\r\n\r\n"
+        ).encode("utf-8", "surrogateescape")
+    )
+    assert isinstance(parsed, Request)
+    return parsed
+
+
+@pytest.mark.parametrize("endpoint", [UDP, TCP, LONELY, SIX])
+def test_the_entry_is_a_sip_uri_with_lr_that_leads_back(endpoint: Endpoint) -> None:
+    value = made().value(request(), endpoint)
+    assert value.startswith("<") and value.endswith(">")
+    uri = parse_uri(value[1:-1])
+    assert isinstance(uri, SipUri)
+    assert (uri.scheme, uri.host, uri.port, uri.lr) == ("sip", endpoint.host, endpoint.port, True)
+    # Only where no UDP is beside it does the URI have to say which transport.
+    assert uri.transport == ("TCP" if endpoint is LONELY else None)
+
+
+def test_either_party_may_show_the_proof() -> None:
+    record_route = made()
+    proof = record_route.proof_in_line(f"Route: {record_route.value(request(), UDP)}", UDP)
+    assert proof == record_route.proof("c", "f")
+    assert record_route.proves(proof, request(to_tag="t"))
+    assert record_route.proves(proof, request(from_tag="t", to_tag="f"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(call_id="d", to_tag="t"),
+        request(from_tag="g", to_tag="t"),
+        request(from_tag=None, to_tag="t"),
+        request(call_id="cf", from_tag="x"),
+        request(call_id="C", to_tag="t"),
+    ],
+)
+def test_a_proof_is_for_one_dialog(other: Request) -> None:
+    record_route = made()
+    assert not record_route.proves(record_route.proof("c", "f"), other)
+
+
+@pytest.mark.parametrize("proof", [None, "", "0" * 20, "\udcff", "é"])
+def test_what_is_no_proof_proves_nothing(proof: str | None) -> None:
+    assert not made().proves(proof, request(to_tag="t"))
+
+
+def test_call_id_and_tag_cannot_be_shifted_against_each_other() -> None:
+    record_route = made()
+    assert record_route.proof("ab", "c") != record_route.proof("a", "bc")
+    assert record_route.proof("1:a", "b") != record_route.proof("1", ":ab")
+
+
+def test_another_key_makes_another_proof() -> None:
+    assert made(b"x" * 32).proof("c", "f") != made().proof("c", "f") == made().proof("c", "f")
+    assert len(bytes.fromhex(made().proof("c", "f"))) == 10
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Route: <sip:192.0.2.1:5060;lr;proof=abc>, <sip:next;lr>",
+        "Route: <sip:192.0.2.1:5060;lr;proof=abc>;x=<y>",
+        "Route: <sip:192.0.2.1:5060;lr;proof=>",
+        "Route: <sip:192.0.2.1;lr;proof=abc>",
+        "Route: <sip:192.0.2.9:5060;lr;proof=abc>",
+        "Route: sip:192.0.2.1:5060;lr;proof=abc",
+        "route: <sip:192.0.2.1:5060;lr;proof=abc>",
+    ],
+)
+def test_only_our_entry_to_the_letter_is_read_quickly(line: str) -> None:
+    assert made().proof_in_line(line, UDP) is None
+    assert made().proof_in_line("Route: <sip:192.0.2.1:5060;lr;proof=abc>", UDP) == "abc"
+
+
+def test_a_callid_of_any_octets_has_a_proof() -> None:
+    odd = request(call_id="\udcff\udcfe", to_tag="t")
+    record_route = made()
+    line = f"Route: {record_route.value(odd, UDP)}"
+    assert record_route.proves(record_route.proof_in_line(line, UDP), odd)
