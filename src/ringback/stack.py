@@ -71,6 +71,9 @@ class Stack:
         self.core = core
         self.layer = layer
         self.observer: Observer | None = None
+        self.faults = 0
+        """How many messages could not be handled by a fault of this program's own."""
+        self._next_report = 0.0
         self.ways: Ways
         self._loop = asyncio.get_running_loop()
         self._clock = clock or self._loop.time
@@ -94,17 +97,27 @@ class Stack:
             return
         if self.observer is not None:
             self.observer("in", data, flow, None)
-        self.layer.receive(message, flow, now, data)
-        if self.layer.events:
-            self._dispatch(now)
+        try:
+            self.layer.receive(message, flow, now, data)
+            if self.layer.events:
+                self._dispatch(now)
+        except Exception as error:  # noqa: BLE001 - one message's fault must not cost the others of its batch
+            self._report(error, now)
 
     def _dispatch(self, now: float) -> None:
-        layer = self.layer
-        while layer.events:
-            for event in layer.take_events():
-                transaction = event.transaction
-                user = transaction.user if transaction is not None else None
-                (self.core if user is None else user).receive(event, now)
+        events = self.layer.events
+        while events:
+            event = events.pop(0)
+            transaction = event.transaction
+            user = transaction.user if transaction is not None else None
+            (self.core if user is None else user).receive(event, now)
+
+    def _report(self, error: Exception, now: float) -> None:
+        """Tells the loop of a fault of this program's own, once a second at most: a flood of such messages is no flood of logs."""
+        self.faults += 1
+        if now >= self._next_report:
+            self._next_report = now + 1.0
+            self._loop.call_exception_handler({"message": "a message could not be handled", "exception": error})
 
     def batch_ended(self) -> None:
         """Writes what the handlers decided and re-arms the alarm; called by a transport once per batch of messages."""
