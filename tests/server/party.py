@@ -58,6 +58,7 @@ class Party:
         self.host = host
         self.port = port
         self.heard: list[Heard] = []
+        self.malformed: list[bytes] = []
         self.on_message: Callable[[Message], None] | None = None
         self._inbox: list[Heard] = []
         self._arrived = asyncio.Event()
@@ -76,8 +77,11 @@ class Party:
         """Where the party is reached."""
         return f"sip:{self.name}@{self.host}:{self.port}"
 
-    def _received(self, message: Message | Malformed, _data: bytes, flow: Flow) -> None:
-        assert isinstance(message, Request | Response), message
+    def _received(self, message: Message | Malformed, data: bytes, flow: Flow) -> None:
+        if isinstance(message, Malformed):
+            # The answer to a malformed request repeats its fields, faults and all.
+            self.malformed.append(data)
+            return
         heard = Heard(message, flow, asyncio.get_running_loop().time())
         self.heard.append(heard)
         self._inbox.append(heard)
@@ -239,6 +243,7 @@ class House:
         self.network = network or Network()
         self.host = host
         self.names: dict[str, list[str]] = {}
+        self.faults: list[dict[str, Any]] = []
         self.reports: list[str] = []
         self.parties: list[Party] = []
         self._waits = waits
@@ -257,7 +262,9 @@ class House:
         return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (host, port)) for host in self.names[name]]
 
     async def __aenter__(self) -> Self:
-        asyncio.get_running_loop().getaddrinfo = self._resolve  # type: ignore[method-assign,assignment]
+        loop = asyncio.get_running_loop()
+        loop.getaddrinfo = self._resolve  # type: ignore[method-assign,assignment]
+        loop.set_exception_handler(lambda _, context: self.faults.append(context))
         # Freezing the collector's heap is for a server that lives long; a thousand of them in one process would keep all their garbage.
         with mock.patch.object(gc, "freeze"), mock.patch.object(gc, "collect"):
             await self.server.start()
@@ -270,6 +277,7 @@ class House:
         await self.server.close()
         for party in self.parties:
             await party.transports.close()
+        assert self.faults == [], "an exception in a callback would only be logged"
 
     def is_empty(self) -> None:
         """Asserts that the server keeps nothing of any request."""
