@@ -2,7 +2,22 @@
 
 import ringback
 
-PUBLIC: list[str] = []
+PUBLIC = [
+    "AnyUri",
+    "Forward",
+    "Headers",
+    "Malformed",
+    "Redirect",
+    "Reject",
+    "Request",
+    "Response",
+    "SipParseError",
+    "SipUri",
+    "StreamParser",
+    "TelUri",
+    "parse_datagram",
+    "parse_uri",
+]
 
 
 def test_the_public_names_are_these_and_no_others() -> None:
