@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ringback.address import DEFAULT_PORTS, Endpoint, host_port
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
+from ringback.transport.resolver import numeric_host
 
 # URIs of one call come several times, so what they mean is kept; the bound holds strangers' URIs to a few MB.
 _MOST_REMEMBERED = 10_000
@@ -42,7 +43,9 @@ class Domains:
     def is_own_address(self, uri: SipUri) -> bool:
         """Whether a URI leads to one of our listening points."""
         port = uri.port or DEFAULT_PORTS["TLS" if uri.scheme == "sips" else "UDP"]
-        return (uri.host, port) in self._own
+        # An IPv6 address may be written in several ways.
+        host = (numeric_host(uri.host) or uri.host) if ":" in uri.host else uri.host
+        return (host, port) in self._own
 
     def is_ours(self, uri: SipUri) -> bool:
         """Whether a Route or Request-URI names this server: by address, or by a domain that was named."""
