@@ -49,6 +49,11 @@ class PassingResponse(Response):
         return self._parsed
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has taken it apart yet: then what was glanced at is what it says."""
+        return self._parsed is None
+
+    @property
     def headers(self) -> Headers:  # type: ignore[override]  # a slot there, parsed on demand here
         """The header fields, from here on to be changed at will."""
         return self._parse().headers

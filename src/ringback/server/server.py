@@ -39,6 +39,8 @@ ALLOW = "OPTIONS, REGISTER"
 _CAPABILITIES = (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", ""))
 # Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
 _RETRY_AFTER = 5
+# Seconds from the last final response to its ACK: T1, the round trip that every timer reckons with (§17.1.1.1).
+_LAST_ACK = 0.5
 
 logger = logging.getLogger("ringback.server")
 
@@ -323,6 +325,9 @@ class Server:
         end = loop.time() + self.config.drain.seconds
         while self.proxy.unanswered and loop.time() < end:  # noqa: ASYNC110 - looked at, so that no answered call has to tell
             await asyncio.sleep(0.05)
+        if any(transaction.method == "INVITE" for transaction in self.layer.servers.values()):
+            # The ACK of the last 2xx passes through here as well, though no transaction waits for it.
+            await asyncio.sleep(min(_LAST_ACK, max(end - loop.time(), 0.0)))
 
     async def close(self) -> None:
         """Stops listening, commits what is staged, lets the store go."""

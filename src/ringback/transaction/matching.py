@@ -43,7 +43,7 @@ def method_of(key: str) -> str:
 
 def client_of(response: Response, clients: dict[str, ClientTransaction]) -> ClientTransaction | None:
     """The client transaction that a response belongs to, of those given by their keys (§17.1.3)."""
-    if response.__class__ is PassingResponse:
+    if response.__class__ is PassingResponse and response.is_untouched:
         return clients.get(f"{response.branch}\n{response.sent_by}".lower() + "\n" + response.method)
     via = response.via
     line = response.headers.line("cseq")
