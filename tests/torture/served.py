@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import NoReturn
 
 from ringback.address import Flow, Target
 from ringback.message.message import Request, Response
@@ -30,6 +31,8 @@ class Served:
         self.network = network
         self.sent: list[tuple[bytes, Flow]] = []
         self.faults: list[Malformed] = []
+        self.left: list[dict[str, object]] = []
+        """What was left to the loop's exception handler."""
         self._probes = 0
 
     def observe(self, direction: str, octets: bytes, flow: Flow, fault: Malformed | None) -> None:
@@ -43,7 +46,15 @@ class Served:
         """Has a datagram arrive; gives what the server sends within the same turn. A fault of the server's own is raised here."""
         before = len(self.sent)
         self.network.ears[HOST, 5060][0].receive(octets, source, (HOST, 5060))
+        self.check()
         return [read(octets) for octets, _ in self.sent[before:]]
+
+    def check(self) -> None:
+        """Raises what the server itself did wrong."""
+        for context in self.left:
+            fault = context.get("exception")
+            raise fault if isinstance(fault, Exception) else AssertionError(context)
+        assert self.server.stack.faults == 0
 
     async def datagrams(self, *octets: bytes, source: tuple[str, int] = STRANGER) -> list[Request | Response]:
         """The same for what may take a moment, as a REGISTER does, and for several."""
@@ -80,7 +91,9 @@ class Served:
         return [answer.status for answer in answers if isinstance(answer, Response)] == [200] and len(answers) == 1
 
     async def bind(self, aor: str, host: str = "192.0.2.9") -> None:
-        """Registers a phone at `host` port 5060 under an address-of-record, written as a URI."""
+        """Registers a phone at `host` port 5060 under an address-of-record, written as a URI. It refuses connections."""
+        if host not in self.network.hosts:
+            self.network.host(host, lambda *_: None, lambda *_: None, batch_ended=lambda: None)
         self._probes += 1
         user = aor.partition(":")[2].rpartition("@")[0]
         text = (
@@ -102,12 +115,18 @@ def read(octets: bytes) -> Request | Response:
     return message
 
 
+async def no_names(*_: object, **__: object) -> NoReturn:
+    """A system that knows no host by name: nothing leaves the simulated network, and nothing waits."""
+    raise OSError("no such host")
+
+
 @contextlib.asynccontextmanager
 async def served() -> AsyncIterator[Served]:
-    """A server that serves `DOMAINS` to everybody and keeps nothing. No exception may be left to its loop."""
-    left: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: left.append(context))
+    """A server that serves `DOMAINS` to everybody, keeps nothing and resolves no name. No exception may be left to its loop."""
     found = Served(Network())
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: found.left.append(context))
+    loop.getaddrinfo = no_names  # type: ignore[method-assign]
     config = Config(domains=DOMAINS, auth="none", listen=[f"udp://{HOST}:5060"], registrar=RegistrarConfig(foreign_contacts=True))
     found.server = Server(config, observer=found.observe, open_transports=partial(found.network.host, HOST))
     await found.server.start()
@@ -115,4 +134,4 @@ async def served() -> AsyncIterator[Served]:
         yield found
     finally:
         await found.server.close()
-    assert left == []
+    found.check()
