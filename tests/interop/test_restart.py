@@ -70,7 +70,7 @@ def test_it_ends_when_the_call_that_rings_is_answered(running: RunningServer, si
     """SIGTERM: new requests are refused with 503 and Retry-After, what is under way is finished first."""
     port = free_port()
     sipp("register", port).finish()
-    sipp("answer_later", port, pause=700).wait_until_it_listens()
+    called = sipp("answer_until_acknowledged", port, pause=700).wait_until_it_listens()
     caller = sipp("call_until_answered", free_port())
     patiently(lambda: caller.messages.exists() and "180 Ringing" in caller.heard(), "it rings")
     running.running.process.send_signal(signal.SIGTERM)
@@ -80,6 +80,8 @@ def test_it_ends_when_the_call_that_rings_is_answered(running: RunningServer, si
     assert refused.status == 503
     assert int(refused.field("Retry-After")) > 0
     caller.finish()
+    # The ACK too came by way of the server.
+    called.finish()
     assert running.running.wait() == 0
 
 
