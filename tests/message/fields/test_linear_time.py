@@ -46,13 +46,13 @@ PREFIXES = ["", '"', "<sip:", "<sip:a@h>", "sip:a@h", "SIP/2.0/UDP h", "Digest a
 
 
 def _seconds(run: Callable[[str], object], text: str) -> float:
-    """The best of three, since only the program's own work counts and not what else the machine does."""
+    """CPU seconds, the best of three, since only the program's own work counts and not what else the machine does."""
     best = float("inf")
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         with contextlib.suppress(SipParseError):
             run(text)
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, time.thread_time() - begin)
     return best
 
 
@@ -83,9 +83,9 @@ def test_repetition_takes_linear_time(name: str) -> None:
     for prefix in PREFIXES:
         for unit in UNITS:
             text = prefix + unit * (SIZE // len(unit))
-            begin = time.perf_counter()
+            begin = time.thread_time()
             with contextlib.suppress(SipParseError):
                 PARSERS[name](text)
-            if time.perf_counter() - begin > limit and _seconds(PARSERS[name], text) > limit:
+            if time.thread_time() - begin > limit and _seconds(PARSERS[name], text) > limit:
                 slow.append((prefix, unit))
     assert slow == []
