@@ -31,3 +31,9 @@ def test_equality() -> None:
     assert Software("a") != Software("b")
     assert Software("a") != "a"
     assert repr(Software("a")) == "<Software a>"
+
+
+def test_a_value_holds_256_products_and_no_more() -> None:
+    assert len(Software.parse(" ".join(["a"] * 256)).items) == 256
+    with pytest.raises(SipParseError, match="too many products"):
+        Software.parse(" ".join(["a"] * 257))

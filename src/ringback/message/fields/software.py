@@ -10,6 +10,10 @@ from ringback.message.grammar import TOKEN, skip_comment
 _item_at = re.compile(rf"[ \t]*+(?:(\()|({TOKEN})(?:[ \t]*+/[ \t]*+({TOKEN}))?(?=[ \t(]|\Z))").match
 
 
+# A choice: real ones name a handful; more would only be work.
+MOST_ITEMS = 256
+
+
 class Software:
     """Products ("name" or "name/version") and comments (with their parentheses) in their order."""
 
@@ -25,6 +29,8 @@ class Software:
         items = []
         position = 0
         while position < len(text):
+            if len(items) == MOST_ITEMS:
+                raise SipParseError("too many products")
             found = _item_at(text, position)
             if found is None:
                 raise SipParseError("malformed product")
