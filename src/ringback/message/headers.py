@@ -226,13 +226,15 @@ class Headers:
     def append(self, name: str, value: object) -> None:
         """Adds a field after all others."""
         key = _KEYS.get(name) or key_of(name)
+        line = f"{name}: {_checked(value)}"
         self.keys.append(key)
-        self.lines.append(f"{name}: {_checked(value)}")
+        self.lines.append(line)
         self._forget(key)
 
     def prepend(self, name: str, value: object) -> None:
         """Adds a value before all others of its field; a field not there yet goes below the Vias, Via on top."""
         key = _KEYS.get(name) or key_of(name)
+        line = f"{name}: {_checked(value)}"
         keys = self.keys
         if key in keys:
             index = keys.index(key)
@@ -242,7 +244,7 @@ class Headers:
                 while index < len(keys) and keys[index] == "via":
                     index += 1
         keys.insert(index, key)
-        self.lines.insert(index, f"{name}: {_checked(value)}")
+        self.lines.insert(index, line)
         self._forget(key)
 
     def replace_first(self, name: str, value: object) -> None:
