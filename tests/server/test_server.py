@@ -39,6 +39,15 @@ async def test_options_with_a_to_tag_keeps_it() -> None:
         assert (await alice.hears("200 OPTIONS")).headers.text("To") == "<sip:x@y>;tag=mine"
 
 
+@pytest.mark.parametrize("to", ["<tel:+1-201-555-0123>", "<mailto:x@y>", "<sip:nobody@nowhere.example>", '"Odd \\" name" <urn:x:y>'])
+@simulated
+async def test_whatever_to_says_the_request_uri_decides(to: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        alice.ask("OPTIONS", f"sip:{SERVER}", to=to)
+        assert (await alice.hears("200 OPTIONS")).headers.text("To").startswith(to + ";tag=")
+
+
 @simulated
 async def test_options_to_a_user_goes_to_the_user() -> None:
     async with House() as house:

@@ -342,3 +342,29 @@ async def test_stray_responses_go_nowhere() -> None:
                 bob.send(stray)
         await alice.hears_nothing()
         assert house.server.layer.stray_responses == 6
+
+
+@simulated
+async def test_to_tags_are_the_callees_affair() -> None:
+    """None is added to a 1xx or 2xx that has none, none is changed in whatever is forwarded (§16.7 item 6)."""
+    async with House() as house:
+        alice, [bob] = await forked(house, 1)
+        invite = await bob.hears("INVITE")
+        for status in (183, 200):
+            bare = bob.reply(invite, 100)
+            bare.status = status
+            bob.send(bare)
+            assert (await alice.hears(f"{status} INVITE")).to_tag is None
+        bob.reply(invite, 200, tag="another")
+        assert (await alice.hears("200 INVITE")).to_tag == "another"
+
+
+@simulated
+async def test_a_response_within_a_dialog_keeps_the_tag_of_its_request() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        dialog = await house.call(alice, bob)
+        info = alice.within("INFO", dialog)
+        bob.reply(await bob.hears("INFO"), 415)
+        assert (await alice.hears("415 INFO")).headers.text("To") == info.headers.text("To")
