@@ -244,6 +244,6 @@ def test_dialogs_outlive_a_restart(tmp_path: Path) -> None:
             alice.within("BYE", dialog._replace(caller=alice))
             await alice.hears("481 BYE")
 
-    dialog = run(before(), patience=0.2)
-    run(after(dialog), patience=0.2)
-    run(elsewhere(dialog), patience=0.2)
+    dialog = run(before())
+    run(after(dialog))
+    run(elsewhere(dialog))
