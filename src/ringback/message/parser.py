@@ -16,8 +16,8 @@ from ringback.message.passing import glance
 _HEAD_END = b"\r\n\r\n"
 METHODS = frozenset("INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" "))
 _GLANCED = frozenset((b"SIP/2.0 1", b"SIP/2.0 2"))
-# "CSeq: 2147483647 SUBSCRIBE": a response whose line is longer may hold a number that no CSeq can be (RFC 4475 §3.1.2.5).
-_USUAL_CSEQ = 26
+# "CSeq: 999999999 BYE": a response whose line is longer may hold a number that no CSeq can be (RFC 4475 §3.1.2.5).
+_USUAL_CSEQ = 19
 _ONCE = ("from", "to", "call-id", "cseq")
 
 
