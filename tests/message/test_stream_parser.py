@@ -6,8 +6,10 @@ from ringback.message.limits import MessageLimits
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, StreamParser
 
-HEAD = b"OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n"
-    b"Call-ID: 1@b\r\nCSeq: 1 OPTIONS\r\n"
+HEAD = (
+    b"OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK1\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: 1@b\r\nCSeq: 1 OPTIONS\r\n"
+)
 EMPTY = HEAD + b"Content-Length: 0\r\n\r\n"
 HELLO = HEAD + b"Content-Length: 5\r\n\r\nhello"
 
