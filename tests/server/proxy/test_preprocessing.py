@@ -1,8 +1,10 @@
 """RFC 3261 §16.4: what the proxy takes out of a request before it looks where to send it."""
 
+import asyncio
+
 import pytest
 
-from tests.server.party import SERVER, House, simulated
+from tests.server.party import SERVER, House, kind_of, simulated
 
 OURS = [
     f"<sip:{SERVER};lr>",
@@ -137,3 +139,27 @@ async def test_a_maddr_with_a_port_of_its_own_is_stripped_with_it() -> None:
         alice.transports.send(request.to_bytes(), flow)
         await alice.hears("404 MESSAGE")
         assert seen == ["sip:bob@example.com;x=y"]
+
+
+@pytest.mark.parametrize("uri", ["sip:bob@example.com;proof=abc", "sip:bob@example.com;lr;proof=abc;x=y", "sip:bob@example.com?X=;maddr=y"])
+@simulated
+async def test_what_only_looks_like_an_entry_of_ours_is_a_users_uri(uri: str) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask("MESSAGE", uri)
+        await asyncio.sleep(0.1)
+        assert [kind_of(heard.message) for heard in bob.heard] == ["MESSAGE"] or alice.kinds() == ["400 MESSAGE"]
+        for heard in bob.heard:
+            bob.reply(heard.message, 200)  # type: ignore[arg-type]
+
+
+@simulated
+async def test_another_servers_entry_as_request_uri_goes_nowhere() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        alice.ask("MESSAGE", "sip:192.0.2.66;lr;proof=abc", extra="Route: <sip:192.0.2.67>")
+        await alice.hears("403 MESSAGE")
+        alice.ask("MESSAGE", "tel:+1;maddr=192.0.2.66;proof=abc")
+        await alice.hears("404 MESSAGE")
+        assert len(house.sent) == 2

@@ -6,7 +6,7 @@ import pytest
 
 from ringback.server.proxy.routing import Forward
 from ringback.testing import Network
-from tests.server.party import House, simulated
+from tests.server.party import House, Party, simulated
 
 
 @simulated
@@ -125,3 +125,36 @@ async def test_a_caller_over_tcp_whose_connection_closed_leaves_nothing_behind()
         await asyncio.sleep(1)
         bob.reply(invite, 486)
         await bob.hears("ACK")
+
+
+@simulated
+async def test_what_is_too_large_for_udp_goes_over_it_all_the_same_where_there_is_no_tcp() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = Party(house.network, "bob", "192.0.2.2")
+        await bob.transports.open("UDP", bob.host, bob.port)
+        house.parties.append(bob)
+        house.bind("bob", bob.uri)
+        alice.ask("MESSAGE", body="x" * 1400)
+        got = await bob.hears("MESSAGE")
+        assert (got.via.transport, len(got.body)) == ("UDP", 1400)
+        bob.reply(got, 200)
+        await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_a_target_whose_time_is_up_while_it_is_resolved_is_not_called() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", "192.0.2.2")
+
+        async def slow(*_: object, **__: object) -> list[object]:
+            await asyncio.sleep(5)
+            return [(2, 2, 17, "", (bob.host, 5060))]
+
+        asyncio.get_running_loop().getaddrinfo = slow  # type: ignore[method-assign,assignment]
+        house.server._route = lambda request: Forward("sip:bob@slow.example", ring_for=1)
+        sent = alice.ask()
+        await alice.hears("100 INVITE")
+        alice.ack(sent, await alice.hears("408 INVITE"))
+        await bob.hears_nothing(10)
