@@ -301,6 +301,7 @@ class Server:
     def _make_registrar(self) -> Registrar:
         # What a commit answers leaves in one go.
         self.location.batch_ended = self.stack.wake
+        self.location.report = self._report
         return Registrar(
             self.location, self.domains, self.config.registrar, respond=self.layer.respond, refuse=self._refuse, token=self._token
         )

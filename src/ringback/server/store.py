@@ -91,6 +91,7 @@ class Store:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._opened = self.connect()
             self._upgrade(self._opened)
+            self._file = os.stat(self.path)
         except OSError as error:
             self.close()
             raise StoreError(f"{self.path}: {error.strerror}") from error
@@ -113,6 +114,13 @@ class Store:
             _lock(self._held)
         except OSError as error:
             raise StoreError(f"{self.path}: in use by another server") from error
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one at its path: what is written into a removed file is lost with it."""
+        try:
+            return os.path.samestat(os.stat(self.path), self._file)
+        except OSError:
+            return False
 
     def connect(self) -> sqlite3.Connection:
         """A new connection in autocommit mode, usable from any one thread; each commit is on the disk when it returns."""

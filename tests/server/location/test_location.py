@@ -665,3 +665,39 @@ def test_a_log_that_cannot_be_made_long_is_only_slower(store: Store) -> None:
 
 def test_a_binding_says_what_it_is(clocks: Clocks) -> None:
     assert repr(binding(open_location(clocks), q=0.5)) == "<Binding sip:alice@example.com → sip:alice@192.0.2.1 q=0.5>"
+
+
+
+def test_a_failing_store_is_told_once_and_so_is_its_return(clocks: Clocks, store: Store, tmp_path: Path) -> None:
+    location = open_location(clocks, store)
+    told: list[str] = []
+    location.report = told.append
+    answers = Answers()
+    with sqlite3.connect(tmp_path / "ringback.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for _ in range(2):
+            location.update(ALICE, [binding(location)], answers)
+        other.execute("ROLLBACK")
+    location.update(ALICE, [binding(location)], answers)
+    assert [type(answer) for answer in answers] == [StoreUnavailable, StoreUnavailable, type(None)]
+    assert [line.partition(":")[0] for line in told] == ["bindings cannot be stored, REGISTER is refused", "bindings are stored again"]
+    location.close()
+
+
+def test_what_is_written_into_a_removed_file_is_not_stored(tmp_path: Path) -> None:
+    async def register() -> Exception | None:
+        store = Store(tmp_path / "data")
+        loop = asyncio.get_running_loop()
+        location = Location(store, loop=loop, clock=loop.time)
+        (tmp_path / "data" / "ringback.db").rename(tmp_path / "elsewhere.db")
+        answered: asyncio.Future[Exception | None] = loop.create_future()
+        location.update(ALICE, [binding(location)], answered.set_result)
+        error = await asyncio.wait_for(answered, 5)
+        assert location.lookup(ALICE) == ()
+        location.close()
+        store.close()
+        return error
+
+    error = asyncio.run(register())
+    assert isinstance(error, StoreUnavailable)
+    assert "removed or replaced" in str(error)

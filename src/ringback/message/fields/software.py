@@ -26,7 +26,7 @@ class Software:
     def parse(cls, text: str) -> Self:
         """The value that `text` is; raises SipParseError."""
         text = text.rstrip(" \t")
-        items = []
+        items: list[str] = []
         position = 0
         while position < len(text):
             if len(items) == MOST_ITEMS:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from ringback.server.location.binding import Binding
-from ringback.server.store import Store, StoreError, store_error
+from ringback.server.store import Store, StoreError, StoreUnavailable, store_error
 
 _COLUMNS = "id, aor, contact, params, q, expires_at, expires, call_id, cseq, path, source"
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -161,6 +161,8 @@ class Journal:
             outcome: StoreError | None = None
             try:
                 batch.write(self._connection)
+                if not self._store.is_in_place():
+                    outcome = StoreUnavailable(f"{self._store.path}: the file was removed or replaced; the server must be started again")
             except sqlite3.Error as error:
                 outcome = store_error(error, self._store.path)
             self._outcomes.put(outcome)

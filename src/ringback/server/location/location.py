@@ -74,6 +74,9 @@ class Location:
         self.clock: Callable[[], float] = clock or (loop.time if loop is not None else time.monotonic)
         self.capacity = capacity
         self.batch_ended: Callable[[], None] | None = None
+        self.report: Callable[[str], None] | None = None
+        """Told in one line when the store fails, and when it is back."""
+        self._is_failing = False
         self._wall = wall
         self._loop = loop
         self._interval = interval
@@ -292,6 +295,7 @@ class Location:
 
     def _settle(self, writing: _Writing, error: StoreError | None) -> None:
         self._writing = None
+        self._tell(error)
         if self._given_up:
             self._given_up = False
             if error is None:
@@ -313,6 +317,11 @@ class Location:
         if self.batch_ended is not None:
             self.batch_ended()
 
+    def _tell(self, error: StoreError | None) -> None:
+        if self.report is not None and (error is not None) is not self._is_failing:
+            self.report("bindings are stored again" if error is None else f"bindings cannot be stored, REGISTER is refused: {error}")
+        self._is_failing = error is not None
+
     def _fail(self, updates: list[_Update], error: StoreError) -> None:
         """Undoes everything staged: what came after the failed batch may rest on it, and need not wait to fail in its turn."""
         updates = updates + self._updates
@@ -326,6 +335,7 @@ class Location:
         self._stall_alarm = None
         if self._writing is not None:
             self._given_up = True
+            self._tell(StoreUnavailable("the disk does not answer"))
             updates, self._writing.updates = self._writing.updates, []
             self._fail(updates, StoreUnavailable("the disk does not answer"))
             if self.batch_ended is not None:
