@@ -232,8 +232,8 @@ class Proxy:
         assert transaction is not None
         context = None if event.cancels is None else event.cancels.user
         if not isinstance(context, ResponseContext):
-            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own making,
-            # so the next element could match it to nothing either; §9.2's answer spares it the work.
+            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own
+            # making, so the next element could match it to nothing either; §9.2's answer spares it the work.
             self._refuse(transaction, event.request, Reject(481))
             return
         self._stack.layer.reject(transaction, response_to(event.request, 200, tag=self._token()))
