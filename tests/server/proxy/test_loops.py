@@ -84,6 +84,24 @@ async def test_a_via_of_ours_that_another_made_up_is_no_loop() -> None:
 
 
 @simulated
+async def test_anothers_via_is_not_looked_into() -> None:
+    """Even where its branch happens to end as ours would."""
+    async with House() as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        alice.ask("MESSAGE", call_id="one", branch="z9hG4bKone")
+        first = await bob.hears("MESSAGE")
+        bob.reply(first, 200)
+        await alice.hears("200 MESSAGE")
+        ours = str(first.via.branch)
+        for sent_by, kind in ((f"{SERVER}:5070", "200"), ("192.0.2.77:5060", "200"), (f"{SERVER}:5060", "482")):
+            alice.ask("MESSAGE", call_id="one", extra=f"Via: SIP/2.0/UDP {sent_by};branch={ours}")
+            if kind == "200":
+                bob.reply(await bob.hears("MESSAGE"), 200)
+            await alice.hears(f"{kind} MESSAGE")
+
+
+@simulated
 async def test_a_record_routed_spiral_proves_its_dialog_through_both_entries() -> None:
     async with House() as house:
         alice = await house.party("alice")
