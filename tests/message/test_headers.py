@@ -223,6 +223,14 @@ def test_the_first_of_a_list_is_replaced_or_removed_and_the_rest_stays() -> None
             change()
 
 
+def test_a_line_is_removed_by_its_place() -> None:
+    headers = received("v: SIP/2.0/UDP a", "Subject: b", "Via: SIP/2.0/UDP c")
+    assert headers.value("Via").host == "a"
+    headers.remove_line(0)
+    assert headers.lines == ["Subject: b", "Via: SIP/2.0/UDP c"]
+    assert headers.value("Via").host == "c"
+
+
 def test_a_comma_in_what_is_no_list_is_no_border() -> None:
     headers = received("Subject: a, b")
     headers.replace_first("Subject", "c")

@@ -163,11 +163,7 @@ class Message:
 
     def __eq__(self, other: object) -> bool:
         return (
-            type(self) is type(other)
-            and isinstance(other, Message)
-            and self.start_line == other.start_line
-            and self.headers == other.headers
-            and self.body == other.body
+            isinstance(other, Message) and self.start_line == other.start_line and self.headers == other.headers and self.body == other.body
         )
 
     __hash__ = None  # type: ignore[assignment]  # a Message changes: it may be no key

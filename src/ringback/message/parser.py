@@ -173,9 +173,7 @@ def _wrong_count(keys: list[str]) -> str:
     for key in ("from", "to", "call-id", "cseq", "content-length", "max-forwards"):
         if keys.count(key) > 1:
             return f"Repeated {FIELDS[key].name}"
-        if key in _ONCE and key not in keys:
-            return f"Missing {FIELDS[key].name}"
-    raise AssertionError("no field is missing or repeated")
+    return f"Missing {next(FIELDS[key].name for key in _ONCE if key not in keys)}"
 
 
 def _content_length(message: Request | Response) -> int | None:
