@@ -140,9 +140,9 @@ def header_lines(draw: st.DrawFn, method: str) -> list[str]:
     lines = []
     for name, value in draw(st.permutations(fields)):
         written = draw(st.sampled_from([name, name.upper(), name.lower(), COMPACT.get(name, name)]))
-        lines.append(
-            f"{written}{draw(st.sampled_from(['', ' ', chr(9)]))}:{draw(st.sampled_from(['', ' ', ' ' * 2, chr(13) + chr(10) + ' ']))}{value}"
-        )
+        before = draw(st.sampled_from(["", " ", "\t"]))
+        after = draw(st.sampled_from(["", " ", "  ", "\r\n "]))
+        lines.append(f"{written}{before}:{after}{value}")
     return lines
 
 
