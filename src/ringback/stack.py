@@ -90,14 +90,12 @@ class Stack:
         """Takes one message from a transport."""
         now = self._clock()
         self._is_pumping = True
-        if isinstance(message, Malformed):
-            if self.observer is not None:
-                self.observer("in", data, flow, message)
-            self.core.malformed(message, flow, now)
-            return
         if self.observer is not None:
-            self.observer("in", data, flow, None)
+            self.observer("in", data, flow, message if isinstance(message, Malformed) else None)
         try:
+            if isinstance(message, Malformed):
+                self.core.malformed(message, flow, now)
+                return
             self.layer.receive(message, flow, now, data)
             if self.layer.events:
                 self._dispatch(now)
@@ -157,9 +155,12 @@ class Stack:
         self._alarm = None
         self._alarm_time = float("inf")
         now = self._last_ring = self._clock()
-        self.layer.advance(now)
-        self.core.advance(now)
-        self._dispatch(now)
+        try:
+            self.layer.advance(now)
+            self.core.advance(now)
+            self._dispatch(now)
+        except Exception as error:  # noqa: BLE001 - likewise: the alarm must ring again
+            self._report(error, now)
         self.batch_ended()
 
     def failed(self, flow: Flow, reason: str) -> None:

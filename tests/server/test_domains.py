@@ -5,7 +5,7 @@ import pytest
 from ringback.address import Endpoint
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
-from ringback.server.domains import Domains
+from ringback.server.domains import Domains, reaches, scope_of
 
 ENDPOINTS = [
     Endpoint("UDP", "192.0.2.1", 5060, "sip.example.com"),
@@ -106,3 +106,35 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_repr() -> None:
     assert repr(NAMED).startswith("<Domains example.com, example.org at ")
     assert "any" in repr(UNNAMED) and "[2001:db8::1]:5060" in repr(UNNAMED)
+
+
+@pytest.mark.parametrize(
+    ("host", "scope"),
+    [
+        ("127.0.0.1", "loopback"),
+        ("127.1.2.3", "loopback"),
+        ("::1", "loopback"),
+        ("::ffff:127.0.0.1", "loopback"),
+        ("localhost", "loopback"),
+        ("169.254.169.254", "link-local"),
+        ("fe80::1", "link-local"),
+        ("224.0.1.75", "none"),
+        ("0.0.0.0", "none"),
+        ("::", "none"),
+        ("255.255.255.255", "none"),
+        ("192.0.2.1", ""),
+        ("10.0.0.1", ""),
+        ("example.com", ""),
+    ],
+)
+def test_how_far_an_address_reaches(host: str, scope: str) -> None:
+    assert scope_of(host) == scope
+
+
+def test_only_who_is_on_loopback_has_messages_sent_there() -> None:
+    place = NAMED.place("sip:x@127.0.0.1:5070")
+    assert reaches("127.0.0.2", place)
+    assert not reaches("192.0.2.9", place)
+    assert reaches("192.0.2.9", NAMED.place("sip:x@198.51.100.1"))
+    assert not reaches("192.0.2.9", NAMED.place("sip:x@198.51.100.1;maddr=127.0.0.1"))
+    assert not reaches("224.0.1.75", NAMED.place("sip:x@224.0.1.75"))

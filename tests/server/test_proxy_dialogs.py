@@ -247,3 +247,19 @@ def test_dialogs_outlive_a_restart(tmp_path: Path) -> None:
     dialog = run(before())
     run(after(dialog))
     run(elsewhere(dialog))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "0.0.0.0", "224.0.1.75", "localhost"])
+@pytest.mark.parametrize("method", ["BYE", "ACK", "INFO"])
+@simulated
+async def test_a_proven_dialog_opens_no_way_to_the_servers_own_surroundings(host: str, method: str) -> None:
+    async with House(waits=False) as house:
+        alice, _, _, dialog = await in_call(house)
+        before = len(house.sent)
+        request = alice.compose(method, dialog)
+        request.uri = f"sip:x@{host}"
+        alice.send(request)
+        if method != "ACK":
+            assert (await alice.hears(f"403 {method}")).reason == "Relaying Denied"
+        await asyncio.sleep(40)
+        assert {sent.destination[0] for sent in house.sent[before:]} <= {alice.host}

@@ -69,8 +69,8 @@ def test_ipv6_sources() -> None:
         ("10.0.0.1:5070;received=192.0.2.2", ("192.0.2.2", 5070)),
         ("phone.example.com;received=192.0.2.2", ("192.0.2.2", 5060)),
         ("10.0.0.1:5070;rport=40000;received=192.0.2.2", ("192.0.2.2", 40000)),
-        ("192.0.2.2:5070;maddr=224.0.1.75", ("224.0.1.75", 5070)),
-        ("192.0.2.2;maddr=224.0.1.75;ttl=4;rport=40000", ("224.0.1.75", 5060)),
+        ("192.0.2.2:5070;maddr=224.0.1.75", ("192.0.2.2", 5070)),
+        ("192.0.2.2;maddr=224.0.1.75;ttl=4;rport=40000", ("192.0.2.2", 40000)),
         ("192.0.2.2:5070;maddr=198.51.100.7", ("192.0.2.2", 5070)),
         ("192.0.2.2:5070;maddr=198.51.100.7;rport=40000", ("192.0.2.2", 40000)),
         ("192.0.2.2:5070;maddr=group.example.com", ("192.0.2.2", 5070)),
@@ -90,7 +90,18 @@ def test_a_response_leaves_from_where_its_request_came_in() -> None:
 def test_an_ipv6_reply_keeps_the_scope() -> None:
     flow = Flow(UDP, ("fe80::1%eth0", 40000, 0, 2))
     assert reply_flow(Via.parse("SIP/2.0/UDP [fe80::1]:5070"), flow).remote == ("fe80::1%eth0", 5070, 0, 2)
-    assert reply_flow(Via.parse("SIP/2.0/UDP [fe80::1];maddr=ff0e::1"), flow).remote == ("ff0e::1", 5060, 0, 2)
+    group = Flow(Endpoint("UDP", "ff0e::1", 5060), ("fe80::1%eth0", 40000, 0, 2))
+    assert reply_flow(Via.parse("SIP/2.0/UDP [fe80::1];maddr=ff0e::1"), group).remote == ("ff0e::1", 5060, 0, 2)
+
+
+def test_a_response_goes_to_the_group_that_its_request_was_sent_to_and_to_no_other() -> None:
+    flow = Flow(Endpoint("UDP", "224.0.1.75", 5060), ("192.0.2.2", 40000))
+    for via, remote in (
+        ("192.0.2.2:5070;maddr=224.0.1.75", ("224.0.1.75", 5070)),
+        ("192.0.2.2;maddr=224.0.1.75;ttl=1;rport=40000", ("224.0.1.75", 5060)),
+        ("192.0.2.2:5070;maddr=224.0.1.76", ("192.0.2.2", 5070)),
+    ):
+        assert reply_flow(Via.parse(f"SIP/2.0/UDP {via}"), flow).remote == remote
 
 
 @pytest.mark.parametrize("params", ["", ";rport=9", ";maddr=224.0.1.75", ";received=198.51.100.1"])

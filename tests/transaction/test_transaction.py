@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from ringback.address import Endpoint, Flow
 from ringback.message.derive import cancel_of, response_to
 from ringback.transaction.transaction import ClientTransaction, ServerTransaction, head_of
 from tests.transaction.party import PEER_HOST, Party, our_request, request, response
@@ -21,7 +22,8 @@ def test_a_server_transactions_request_can_be_read_again_stamped() -> None:
 
 def test_the_request_of_a_transaction_that_answers_to_a_group_was_stamped_with_its_own_source() -> None:
     party = Party()
-    transaction = party.serve(request(sent_by="10.0.0.1:5060", via_params=";maddr=224.0.1.75"))
+    group = Flow(Endpoint("UDP", "224.0.1.75", 5060), (PEER_HOST, 5060))
+    transaction = party.serve(request(sent_by="10.0.0.1:5060", via_params=";maddr=224.0.1.75"), group)
     assert transaction.flow.host == "224.0.1.75"
     assert transaction.request.via.received == PEER_HOST
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ringback.address import DEFAULT_PORTS, Endpoint, host_port
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
@@ -12,10 +14,26 @@ from ringback.transport.resolver import numeric_host
 _MOST_REMEMBERED = 10_000
 
 
+@lru_cache(maxsize=1024)
+def scope_of(host: str) -> str:
+    """How far an address reaches where that is not everywhere: "loopback", "link-local", or "none" (multicast, 0.0.0.0); else ""."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "loopback" if host == "localhost" else ""
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback:
+        return "loopback"
+    if address.is_link_local:
+        return "link-local"
+    return "none" if address.is_multicast or address.is_unspecified or str(address) == "255.255.255.255" else ""
+
+
 class Place:
     """What a URI means here: `aor` is the key in the location service where the URI is of a domain served, else None."""
 
-    __slots__ = ("aor", "is_here", "is_served", "names_user", "uri")
+    __slots__ = ("aor", "is_here", "is_served", "names_user", "scope", "uri")
 
     def __init__(self, uri: SipUri | TelUri | AnyUri, is_served: bool, aor: str | None, names_user: bool, is_here: bool = False) -> None:
         """`is_here`: the URI names this server itself and no user, so that sending there would be sending to ourselves."""
@@ -24,6 +42,14 @@ class Place:
         self.aor = aor
         self.names_user = names_user
         self.is_here = is_here
+        self.scope = scope_of(uri.maddr or uri.host) if isinstance(uri, SipUri) else ""
+
+
+def reaches(source: str, place: Place) -> bool:
+    """Whether somebody at `source` may have a message sent to the host of a URI: to our own loopback only who is there himself (RFC 3261 leaves
+    that open; a dialog proves who talks with whom, not that every host either of them names is his).
+    """
+    return not place.scope or (place.scope != "none" and place.scope == scope_of(source))
 
 
 class Domains:

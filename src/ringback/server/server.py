@@ -16,7 +16,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.parser import METHODS, Malformed
 from ringback.server.config import Config
-from ringback.server.domains import Domains, Place
+from ringback.server.domains import Domains, Place, reaches
 from ringback.server.location.location import Location
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import RecordRoute
@@ -179,7 +179,8 @@ class Server:
             transaction = event.transaction
             if transaction is None:
                 # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
-                if is_in_dialog and ("route" in request.headers.keys or not self.domains.place(request.uri_text).is_here):
+                place = self.domains.place(request.uri_text)
+                if is_in_dialog and ("route" in request.headers.keys or not place.is_here) and reaches(event.flow.host, place):
                     self.proxy.forward_ack(request, event.flow, now)
                 return
             if request.method == "CANCEL":

@@ -48,9 +48,10 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
     port = DEFAULT_PORTS["UDP"] if via.port is None else via.port
     params = via.params
     host = remote[0]
-    if "maddr" in params and via.maddr is not None and is_multicast(via.maddr):
-        host = via.maddr
-    # Departs from RFC 3261 §18.2.2: a maddr that is no group is not followed, or any stranger could aim our responses at a third party.
+    if "maddr" in params and via.maddr == endpoint.host and is_multicast(endpoint.host):
+        host = endpoint.host
+    # Departs from RFC 3261 §18.2.2: no maddr is followed but the group that the request itself was sent to, or any stranger could aim our
+    # responses at third parties.
     elif port == remote[1] or "rport" in params:
         return flow
     return Flow(endpoint, (host, port) if len(remote) == 2 else (host, port, *remote[2:]))

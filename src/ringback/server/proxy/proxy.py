@@ -10,6 +10,7 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
+from ringback.server.domains import reaches
 from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
@@ -117,6 +118,9 @@ class Proxy:
         stays = self._config.record_route and may_begin_dialog(request.method)
         record_route = self._record_route.value(request, event.flow.endpoint) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, record_route=record_route, loop_hash=own_hash)
+        if is_in_dialog and not reaches(event.flow.host, place):
+            self._refuse(transaction, request, Reject(403, "Relaying Denied"))
+            return
         if is_in_dialog and ("route" in request.headers.keys or not self._names_address_of_record(place)):
             self._keep(context, now, request)
             context.start(request, [[request.uri_text]], None, now)
