@@ -332,3 +332,14 @@ async def test_every_message_is_shown_to_the_observer() -> None:
         ("in", b"nonsense\r\n"),
     ]
     assert [reason for _, _, reason in seen][:2] == [None, None] and seen[2][2]
+
+
+@simulated
+async def test_a_udp_port_brings_the_same_port_for_tcp() -> None:
+    async with House(waits=False) as house:
+        endpoints = house.server.transports.endpoints
+        assert {(e.transport, e.host, e.port) for e in endpoints} == {("UDP", SERVER, 5060), ("TCP", SERVER, 5060)}
+        alice = await house.party("alice")
+        for transport in ("UDP", "TCP"):
+            alice.ask("OPTIONS", f"sip:{SERVER}", transport=transport)
+            await alice.hears("200 OPTIONS")

@@ -46,8 +46,9 @@ class Place:
 
 
 def reaches(source: str, place: Place) -> bool:
-    """Whether somebody at `source` may have a message sent to the host of a URI: to our own loopback only who is there himself (RFC 3261 leaves
-    that open; a dialog proves who talks with whom, not that every host either of them names is his).
+    """Whether somebody at `source` may have a message sent to the host of a URI: to loopback or link-local only who is there.
+
+    A dialog proves who talks with whom, not that every host its parties name is theirs.
     """
     return not place.scope or (place.scope != "none" and place.scope == scope_of(source))
 
