@@ -136,6 +136,31 @@ def test_the_uri_may_be_text_or_typed_and_follows_when_set() -> None:
         _ = message.uri
 
 
+@pytest.mark.parametrize("text", ["a b", "a\r\nX: y", "a\nb", "a\rb", " a", "a "])
+def test_no_part_of_a_start_line_smuggles_in_another(text: str) -> None:
+    message = Request("OPTIONS", "sip:b")
+    with pytest.raises(ValueError, match="start line"):
+        Request("OPTIONS", text)
+    with pytest.raises(ValueError, match="start line"):
+        Request(text, "sip:b")
+    with pytest.raises(ValueError, match="start line"):
+        message.uri = text
+    assert message.start_line == "OPTIONS sip:b SIP/2.0"
+
+
+@pytest.mark.parametrize("reason", ["OK\r\nX: y", "a\nb", "a\rb"])
+def test_no_reason_phrase_smuggles_in_a_field(reason: str) -> None:
+    with pytest.raises(ValueError, match="reason phrase"):
+        Response(200, reason)
+
+
+@pytest.mark.parametrize("message", [Request("OPTIONS", "sip:b"), invite(), Response(200)])
+def test_without_a_body_the_empty_line_is_there_and_every_line_ends_with_crlf(message: Request | Response) -> None:
+    octets = message.to_bytes()
+    assert octets.endswith(b"\r\n\r\n")
+    assert octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r") == len(message.headers) + 2
+
+
 def test_a_response_has_the_rfcs_phrase_unless_it_has_its_own() -> None:
     assert Response(486).reason == "Busy Here"
     assert Response(486, "Fully Occupied").start_line == "SIP/2.0 486 Fully Occupied"

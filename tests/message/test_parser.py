@@ -115,6 +115,7 @@ def test_a_field_without_which_there_is_no_message(name: str) -> None:
     found = fault(lines=[line for line in HEAD if not line.startswith(name + ":")])
     assert found.reason == f"Missing {name}"
     assert (found.request is None) is (name == "Via")
+    assert fault("SIP/2.0 404 Not Found", [line for line in HEAD if not line.startswith(name + ":")]).reason == f"Missing {name}"
 
 
 @pytest.mark.parametrize("line", ["f: <sip:x@y>", "t: <sip:x@y>", "i: 2@b", "CSeq: 1 OPTIONS"])

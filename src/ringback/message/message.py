@@ -32,6 +32,13 @@ def _tag(headers: Headers, key: str) -> str | None:
     return tag if isinstance(tag, str) else None
 
 
+def _word(text: str) -> str:
+    """`text` as a part of a start line, where a blank or a line break would begin the next part."""
+    if " " in text or "\r" in text or "\n" in text:
+        raise ValueError(f"a start line's parts may hold no blank, CR or LF: {text!r}")
+    return text
+
+
 class Message:
     """What requests and responses share.
 
@@ -170,7 +177,7 @@ class Message:
 
 
 class Request(Message):
-    """A request (§7.1). `uri` may be given as text or typed."""
+    """A request (§7.1). `uri` may be given as text or typed; a blank or line break in it or in `method` raises `ValueError`."""
 
     __slots__ = ("_uri", "method", "uri_text")
 
@@ -181,8 +188,8 @@ class Request(Message):
         headers: Headers | Iterable[tuple[str, object]] = (),
         body: bytes = b"",
     ) -> None:
-        self.method = method
-        self.uri_text = str(uri)
+        self.method = _word(method)
+        self.uri_text = _word(str(uri))
         self._uri: SipUri | TelUri | AnyUri | None = None
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
@@ -207,7 +214,7 @@ class Request(Message):
 
     @uri.setter
     def uri(self, uri: SipUri | TelUri | AnyUri | str) -> None:
-        self.uri_text = str(uri)
+        self.uri_text = _word(str(uri))
         self._uri = None
 
     @property
@@ -239,6 +246,8 @@ class Response(Message):
     ) -> None:
         self.status = status
         self.reason = REASONS.get(status, "") if reason is None else reason
+        if "\r" in self.reason or "\n" in self.reason:
+            raise ValueError(f"a reason phrase may hold no CR or LF: {reason!r}")
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
 

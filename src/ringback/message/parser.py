@@ -69,7 +69,7 @@ def _salvage(start: str, lines: list[str]) -> Request | None:
             continue
         keys += key
         kept += whole
-    return _answerable(Request(method, rest.partition(" ")[0], Headers.from_lines(keys, kept)))
+    return _answerable(Request.received(method, rest.partition(" ")[0], Headers.from_lines(keys, kept)))
 
 
 def _answerable(request: Request) -> Request | None:
