@@ -220,10 +220,10 @@ def test_where_data_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_example_says_what_holds() -> None:
     example = example_config()
-    assert tomllib.loads(example) == {"registrar": {}, "proxy": {}, "limits": {}, "relay": {}, "trace": {}, "drain": {}}
+    assert tomllib.loads(example) == {"registrar": {}, "proxy": {}, "limits": {}, "relay": {}, "trace": {}, "transport": {}, "drain": {}}
     keys = [line.removeprefix("# ") for line in example.split("\n") if " = " in line]
     tables = [line for line in example.split("\n") if line.startswith("[")]
-    assert len(tables) == 6
+    assert len(tables) == 7
     assert "timer_c = 181.0" in keys
 
 

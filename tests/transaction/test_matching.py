@@ -237,8 +237,10 @@ def test_a_response_without_branch_or_cseq_belongs_to_nothing() -> None:
 
 
 def test_the_cookie_begins_the_branch() -> None:
-    assert has_cookie(request(branch="z9hG4bK").via)
+    assert has_cookie(request(branch="z9hG4bKx").via)
     assert has_cookie(request(branch="Z9hg4Bkx").via)
+    # The cookie alone promises that it is unique and is not (RFC 4475 §3.2.1).
+    assert not has_cookie(request(branch="z9hG4bK").via)
     for branch in OLD_BRANCHES:
         assert not has_cookie(request(branch=branch).via)
 

@@ -441,3 +441,30 @@ async def test_a_receive_buffer_for_busy_servers_is_asked_for() -> None:
             before = plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         sock = server.transports._transports["UDP"]._sockets[endpoint]._sock  # type: ignore[attr-defined]
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= before
+
+
+async def test_under_load_datagrams_are_gathered_in_rounds_until_it_is_quiet_again() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        server.transports.gather(0.002)
+        with plain_udp() as peer:
+            for number in range(200):
+                peer.sendto(options(str(number)), ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(200)
+            assert server.batches[:3] == [64, 128, 192]
+            [opened] = server.transports._transports["UDP"]._sockets.values()  # type: ignore[attr-defined]
+            async with asyncio.timeout(5):
+                while opened._round is not None:
+                    await asyncio.sleep(0)
+            peer.sendto(options("last"), ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(201)
+
+
+async def test_closing_in_the_midst_of_a_round_leaves_nothing() -> None:
+    async with party("UDP") as (server, [endpoint]):
+        server.transports.gather(10.0)
+        with plain_udp() as peer:
+            for number in range(10):
+                peer.sendto(options(str(number)), ("127.0.0.1", endpoint.port))
+            await server.messages_to_be(10)
+            await server.transports.close()
+            assert server.transports.endpoints == []

@@ -144,6 +144,20 @@ class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         force_setattr(self, "allow", _domains(self.allow, "relay.allow"))
 
 
+class TransportConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How messages are fetched and sent."""
+
+    udp_round_ms: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=50,
+            description="Under load, UDP is looked at every so many milliseconds instead of at every datagram: less CPU for each call, "
+            "that much more time for each message. 0 never waits.",
+        ),
+    ] = 4.0
+
+
 class TraceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is shown of the messages that pass."""
 
@@ -209,6 +223,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: LimitsConfig = LimitsConfig()
     relay: RelayConfig = msgspec.field(default_factory=RelayConfig)
     trace: TraceConfig = TraceConfig()
+    transport: TransportConfig = TransportConfig()
     drain: DrainConfig = DrainConfig()
 
     def __post_init__(self) -> None:

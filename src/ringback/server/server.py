@@ -126,6 +126,7 @@ class Server:
                 message_limits=limits.message,
                 stream_limits=limits.stream,
             )
+            self.transports.gather(config.transport.udp_round_ms / 1000)
             self.stack.attach(self.transports)
             try:
                 await self._listen()

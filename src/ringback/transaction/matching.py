@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def has_cookie(via: Via) -> bool:
     """Whether a Via's branch begins with RFC 3261's magic cookie, the promise that it names one transaction alone (§8.1.1.7)."""
     branch = via.params.get("branch")
-    return branch is not None and (branch[:7] == "z9hG4bK" or branch[:7].lower() == "z9hg4bk")
+    return branch is not None and len(branch) > 7 and (branch[:7] == "z9hG4bK" or branch[:7].lower() == "z9hg4bk")
 
 
 def transaction_key(via: Via, method: str) -> str:

@@ -57,6 +57,10 @@ class Transports:
         self._transports: dict[str, Transport] = {}
         self._senders: dict[Endpoint, Callable[[bytes, Flow], None]] = {}
 
+    def gather(self, udp_round: float) -> None:
+        """Has UDP sockets under load looked at in rounds of so many seconds (see `udp.py`); 0, the default, never."""
+        self._user.udp_round = udp_round
+
     @property
     def counts(self) -> Counts:
         """What was counted so far."""

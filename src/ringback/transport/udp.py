@@ -19,6 +19,12 @@ from ringback.transport.user import TransportUser
 # How many datagrams one wake-up takes: enough that the loop's own cost vanishes, few enough that timers and streams get their turn.
 _AT_ONCE = 64
 
+# Under load a socket may be looked at in rounds instead of at every datagram, as network drivers do with interrupts (Linux' NAPI): to wake
+# up with cold caches and to wake the peers costs as much as a message's own work. So many datagrams at once begin it, so many empty rounds
+# end it.
+_BUSY = 4
+_QUIET_ROUNDS = 25
+
 # Datagrams that wait while the operating system takes no more; beyond it they are lost, as datagrams are.
 _QUEUE_LENGTH = 1_024
 
@@ -37,7 +43,7 @@ def is_keepalive(data: bytes) -> bool:
 class UdpSocket:
     """One bound socket: reads into `user`, writes datagrams. `endpoint` is whom its flows belong to."""
 
-    __slots__ = ("_failures", "_loop", "_queue", "_sendto", "_sock", "_user", "endpoint", "flows", "ttls")
+    __slots__ = ("_failures", "_loop", "_queue", "_quiet_rounds", "_round", "_sendto", "_sock", "_user", "endpoint", "flows", "ttls")
 
     def __init__(self, sock: socket.socket, endpoint: Endpoint, user: TransportUser) -> None:
         self.endpoint = endpoint
@@ -48,6 +54,8 @@ class UdpSocket:
         self.ttls: dict[SocketAddress, int] = {}
         self._queue: deque[tuple[bytes, Flow]] = deque()
         self._failures: list[tuple[Flow, str]] = []
+        self._round: asyncio.TimerHandle | None = None
+        self._quiet_rounds = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -61,6 +69,24 @@ class UdpSocket:
         return flow
 
     def _readable(self) -> None:
+        if self._drain() >= _BUSY and self._user.udp_round:
+            self._loop.remove_reader(self._sock.fileno())
+            self._quiet_rounds = 0
+            self._round = self._loop.call_later(self._user.udp_round, self._look)
+
+    def _look(self) -> None:
+        """One round under load; after enough of them without a datagram, back to being woken."""
+        count = self._drain()
+        self._quiet_rounds = 0 if count else self._quiet_rounds + 1
+        if self._quiet_rounds < _QUIET_ROUNDS:
+            # Where more was there than one round may take, the next follows as soon as others had their turn.
+            self._round = self._loop.call_later(self._user.udp_round if count < _AT_ONCE else 0.0, self._look)
+        else:
+            self._round = None
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def _drain(self) -> int:
+        """Takes what is there, at most so much that others get their turn, and has it handled; gives how many datagrams it was."""
         user = self._user
         limits = user.message_limits
         received = user.received
@@ -94,6 +120,7 @@ class UdpSocket:
                 self._report()
             else:
                 user.batch_ended()
+        return count
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends one datagram now, or as soon as the operating system takes it; failures are reported, never raised."""
@@ -184,6 +211,8 @@ class UdpSocket:
 
     def close(self) -> None:
         """Stops reading and writing; what waited to be written is lost."""
+        if self._round is not None:
+            self._round.cancel()
         self._loop.remove_reader(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
         self._queue.clear()

@@ -31,9 +31,11 @@ class TransportUser:
 
     `received` is called for each message with its octets, `failed` where sending over a flow failed (§18.4), and `batch_ended` once
     after each run of these calls: the moment to write what they gave rise to. None of them may raise.
+
+    `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
     """
 
-    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received")
+    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received", "udp_round")
 
     def __init__(
         self, received: Received, failed: Failed, batch_ended: Callable[[], None], message_limits: MessageLimits = DEFAULT_LIMITS
@@ -42,4 +44,5 @@ class TransportUser:
         self.failed = failed
         self.batch_ended = batch_ended
         self.message_limits = message_limits
+        self.udp_round = 0.0
         self.counts = Counts()

@@ -1,6 +1,7 @@
 """RFC 3261 §16.9 and §16.6 item 7: targets that cannot be reached."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -52,6 +53,24 @@ async def test_each_address_of_a_target_is_tried() -> None:
         await alice.hears("200 INVITE")
         branches = [passed.octets.split(b"branch=")[1][:32] for passed in house.sent if passed.octets.startswith(b"INVITE")]
         assert len(branches) == len(set(branches)) == 3
+
+
+@simulated
+async def test_a_branch_that_outlives_its_caller_ends_without_a_word() -> None:
+    async with House() as house:
+
+        async def slowly(*_: object, **__: object) -> list[object]:
+            await asyncio.sleep(10)
+            return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.0.2.66", 5060))]
+
+        asyncio.get_running_loop().getaddrinfo = slowly  # type: ignore[method-assign,assignment]
+        alice = await house.party("alice")
+        house.bind("bob", "sip:bob@phone.example")
+        alice.ask("MESSAGE")
+        # 100 after 3.5 s, then nothing: the caller's timer F fires before the branch's own.
+        await alice.hears("100 MESSAGE")
+        await asyncio.sleep(60)
+        assert alice.kinds() == []
 
 
 @simulated

@@ -13,7 +13,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
 from ringback.server.proxy.forwarding import next_hop, request_uri
-from ringback.transaction.events import Event, ResponseReceived, TransportFailed
+from ringback.transaction.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
 
 if TYPE_CHECKING:
     from ringback.server.proxy.proxy import Proxy
@@ -118,7 +118,10 @@ class ResponseContext:
         self.record_route = record_route
 
     def receive(self, event: Event, now: float) -> None:
-        """Takes what the server transaction tells: it got no ACK, or could not send. Neither ends a branch (§16.9)."""
+        """Takes what the server transaction tells. That it got no ACK or could not send ends no branch (§16.9)."""
+        if isinstance(event, TransactionTimedOut) and not self.is_answered:
+            # Whoever asked has given up (RFC 4320 §4.2): what still comes is for nobody.
+            self._answered(now)
 
     def start(self, request: Request, steps: list[list[str]], ring_for: float | None, now: float) -> None:
         """Forwards to the targets of each step in turn, each step ringing for `ring_for` seconds where that is not None."""
