@@ -52,7 +52,8 @@ def distinct(values: st.SearchStrategy[str], most: int = 3) -> st.SearchStrategy
     return pairs.map(lambda found: "".join([f";{name}{value}" for name, value in found]))
 
 
-uri_headers = maybe(joined("?", st.lists(joined(names, "=", maybe(param_chars)), min_size=1, max_size=2).map("&".join)))
+header_chars = st.lists(text(ALPHANUM + "-_.!~*'()[]/?:+$", 1, 5) | escaped, min_size=1, max_size=2).map("".join)
+uri_headers = maybe(joined("?", st.lists(joined(names, "=", maybe(header_chars)), min_size=1, max_size=2).map("&".join)))
 sip_uris = joined(
     st.sampled_from(["sip:", "sips:"]),
     maybe(joined(users, maybe(joined(":", passwords)), "@")),
