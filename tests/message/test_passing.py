@@ -98,6 +98,10 @@ def test_a_fault_further_down_is_told_to_whoever_looks(added: bytes) -> None:
         (b"Content-Length: 5", b"Content-Length: 0000005"),
         (b"Content-Length: 5", b"Content-Length: -5"),
         (b"Content-Length: 5\r\n", b""),
+        (b"Content-Length: 5\r\n", b"Content-Length: 5\r\n \r\n"),
+        (b"7 INVITE\r\n", b"7 INVITE\r\n \r\n"),
+        (b"rport=5060\r\n", b"rport=5060\r\n ;x=y\r\n"),
+        (b":5060;branch", b":05060;branch"),
         (b"\r\n\r\n", b"\r\n"),
     ],
 )

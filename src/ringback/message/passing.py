@@ -12,7 +12,8 @@ from ringback.message.message import Response
 # A provisional or successful response as nearly everybody writes it: its topmost Via first and alone in its line, with a port and a branch.
 _beginning = re.compile(
     rb"SIP/2\.0 ([12][0-9][0-9]) [^\r\n]{0,200}+\r\n"
-    rb"(Via: SIP/2\.0/[A-Z]{2,4}+ ([A-Za-z0-9.\-]{1,255}+:[0-9]{1,5}+);branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?:;[^,\"\r\n]{0,500}+)?+\r\n)"
+    rb"(Via: SIP/2\.0/[A-Z]{2,4}+ ([A-Za-z0-9.\-]{1,255}+:[1-9][0-9]{0,4}+)"
+    rb";branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?:;[^,\"\r\n]{0,500}+)?+\r\n)(?![ \t])"
 ).match
 _LENGTH = b"\r\nContent-Length: "
 _CSEQ = b"\r\nCSeq: "
@@ -96,12 +97,18 @@ def glance(data: bytes) -> PassingResponse | None:
     cseq = data.find(_CSEQ, 0, end)
     if at < 0 or cseq < 0:
         return None
-    length = data[at + 18 : data.find(b"\r\n", at + 18)]
-    if not length.isdigit() or len(length) > 6 or parse_uint(length.decode(), 999_999) != len(data) - end - 4:
+    length, is_folded = _line(data, at + 18)
+    if is_folded or not length.isdigit() or len(length) > 6 or parse_uint(length.decode(), 999_999) != len(data) - end - 4:
         return None
-    line = data[cseq + 8 : data.find(b"\r\n", cseq + 8)]
+    line, is_folded = _line(data, cseq + 8)
     method = line[line.rfind(b" ") + 1 :]
-    if not method.isalpha():
+    if is_folded or not method.isalpha():
         return None
     status, _, sent_by, branch = found.groups()
     return PassingResponse(data, parse_uint(status.decode(), 299), found.span(2), branch.decode(), sent_by.decode(), method.decode())
+
+
+def _line(data: bytes, start: int) -> tuple[bytes, bool]:
+    """The rest of a line, and whether the next one continues it (§7.3.1)."""
+    end = data.find(b"\r\n", start)
+    return data[start:end], data[end + 2 : end + 3] in (b" ", b"\t")
