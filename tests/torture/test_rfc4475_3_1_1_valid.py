@@ -66,7 +66,7 @@ def test_3_1_1_1_wsinv() -> None:
 
 def test_3_1_1_1_wsinv_is_forwarded_as_it_came() -> None:
     message = request("wsinv")
-    copy = forwarded(message, message.uri_text, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx", 60, None)
+    copy = forwarded(message, message.uri_text, 60, None, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx")
     original = octets("wsinv")
     for line in (b"UnknownHeaderWithUnusualValue: ;;,,;;,;", b"NewFangledHeader:   newfangled value\r\n continued newfangled value"):
         assert b"\r\n" + line + b"\r\n" in original

@@ -213,9 +213,9 @@ def test_a_strangely_written_cseq_still_finds_its_transaction(cseq: str) -> None
         response("INVITE", 200, sent_by="192.0.2.1:5070"),
         response("INVITE", 200, sent_by="192.0.2.9:5060"),
         response("INVITE", 200, "1"),
-        response("INVITE", 200, cseq="one INVITE two"),
+        response("INVITE", 200, cseq="1 BYE"),
     ],
-    ids=["branch", "method", "port", "host", "no cookie", "malformed CSeq"],
+    ids=["branch", "method", "port", "host", "no cookie", "method in CSeq"],
 )
 def test_a_stray_response_is_dropped_and_counted(stray: object) -> None:
     # RFC 6026 §8.9, RFC 3261 §18.1.2.

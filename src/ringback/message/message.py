@@ -15,9 +15,10 @@ from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 def _tag(headers: Headers, key: str) -> str | None:
     """The tag of From or To, read from the raw line where that is safe: right after the last `>`, any quotes before it balanced."""
-    line = headers.line(key)
-    if line is None:
+    keys = headers.keys
+    if key not in keys:
         return None
+    line = headers.lines[keys.index(key)]
     end = line.rfind(">")
     if end >= 0 and ('"' not in line or (line.count('"') == 2 and "\\" not in line)):
         parameters = line[end + 1 :]

@@ -11,10 +11,10 @@ from ringback.message.headers import Headers, split_lines
 from ringback.message.host import HOST
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
+from ringback.message.methods import METHODS
 from ringback.message.passing import glance
 
 _HEAD_END = b"\r\n\r\n"
-METHODS = frozenset("INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK UPDATE INFO MESSAGE REFER SUBSCRIBE NOTIFY PUBLISH".split(" "))
 _GLANCED = frozenset((b"SIP/2.0 1", b"SIP/2.0 2"))
 # "CSeq: 999999999 BYE": a response whose line is longer may hold a number that no CSeq can be (RFC 4475 §3.1.2.5).
 _USUAL_CSEQ = 19

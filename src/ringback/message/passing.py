@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import parse_uint
 from ringback.message.headers import Headers
 from ringback.message.message import Response
+from ringback.message.methods import METHODS
 
 # A provisional or successful response as nearly everybody writes it: its topmost Via first and alone in its line, with a port and a branch.
 _beginning = re.compile(
@@ -15,6 +15,9 @@ _beginning = re.compile(
     rb"(Via: SIP/2\.0/[A-Z]{2,4}+ ([A-Za-z0-9.\-]{1,255}+:[1-9][0-9]{0,4}+)"
     rb";branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?:;[^,\"\r\n]{0,500}+)?+\r\n)(?![ \t])"
 ).match
+_METHODS = {method.encode(): method for method in METHODS}
+_STATUSES = {b"%d" % status: status for status in range(100, 300)}
+_BLANKS = b" \t"
 _LENGTH = b"\r\nContent-Length: "
 _CSEQ = b"\r\nCSeq: "
 
@@ -97,18 +100,15 @@ def glance(data: bytes) -> PassingResponse | None:
     cseq = data.find(_CSEQ, 0, end)
     if at < 0 or cseq < 0:
         return None
-    length, is_folded = _line(data, at + 18)
-    if is_folded or not length.isdigit() or len(length) > 6 or parse_uint(length.decode(), 999_999) != len(data) - end - 4:
+    length_end = data.find(b"\r\n", at + 18)
+    cseq_end = data.find(b"\r\n", cseq + 8)
+    # A line that the next one continues (§7.3.1) says something else than what stands in it.
+    if data[length_end + 2] in _BLANKS or data[cseq_end + 2] in _BLANKS:
         return None
-    line, is_folded = _line(data, cseq + 8)
-    method = line[line.rfind(b" ") + 1 :]
-    if is_folded or not method.isalpha():
+    if data[at + 18 : length_end] != b"%d" % (len(data) - end - 4):
+        return None
+    method = _METHODS.get(data[data.rfind(b" ", cseq, cseq_end) + 1 : cseq_end])
+    if method is None:
         return None
     status, _, sent_by, branch = found.groups()
-    return PassingResponse(data, parse_uint(status.decode(), 299), found.span(2), branch.decode(), sent_by.decode(), method.decode())
-
-
-def _line(data: bytes, start: int) -> tuple[bytes, bool]:
-    """The rest of a line, and whether the next one continues it (§7.3.1)."""
-    end = data.find(b"\r\n", start)
-    return data[start:end], data[end + 2 : end + 3] in (b" ", b"\t")
+    return PassingResponse(data, _STATUSES[status], found.span(2), branch.decode(), sent_by.decode(), method)

@@ -14,7 +14,8 @@ from ringback.address import Endpoint, Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
-from ringback.message.parser import METHODS, Malformed
+from ringback.message.methods import METHODS
+from ringback.message.parser import Malformed
 from ringback.server.config import Config
 from ringback.server.domains import Domains, Place, reaches
 from ringback.server.location.location import Location

@@ -55,7 +55,7 @@ def _without_repeated(keys: list[str], lines: list[str], key: str) -> tuple[list
     return [keys[index] for index in kept], [lines[index] for index in kept]
 
 
-def forwarded(request: Request, uri: str, via: str, max_breadth: int, record_route: str | None) -> bytes:
+def forwarded(request: Request, uri: str, max_breadth: int, record_route: str | None, via: str) -> bytes:
     """The octets of a request's copy for one next hop.
 
     Max-Forwards is one less, Max-Breadth and our Via are there, our Record-Route where one is wanted, and Content-Length for the sake of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ringback.address import Flow, Target
@@ -123,7 +124,7 @@ class Proxy:
             return
         if is_in_dialog and ("route" in request.headers.keys or not self._names_address_of_record(place)):
             self._keep(context, now, request)
-            context.start(request, [[request.uri_text]], None, now)
+            context.pass_on(request, now)
             return
         decision = self._target_of(request, place)
         if decision is None:
@@ -225,7 +226,7 @@ class Proxy:
         if targets:
             breadth = self._breadth(copy)
             branch = f"z9hG4bK{self._token()}"
-            addressed = self._stack.address(targets[0], branch, lambda via: forwarded(copy, uri, via, breadth, None), flow.endpoint)
+            addressed = self._stack.address(targets[0], branch, partial(forwarded, copy, uri, breadth, None), flow.endpoint)
             if addressed is not None:
                 way, octets = addressed
                 self._stack.layer.outgoing.append((octets, way))
@@ -261,7 +262,7 @@ class Proxy:
         addressed = self._stack.address(
             target,
             text,
-            lambda via: forwarded(copy, uri, via, branch.breadth, context.record_route),
+            partial(forwarded, copy, uri, branch.breadth, context.record_route),
             context.transaction.flow.endpoint,
             any_size=any_size,
         )

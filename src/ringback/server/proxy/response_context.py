@@ -129,6 +129,12 @@ class ResponseContext:
         self._ring_for = ring_for
         self._start_step(request, now)
 
+    def pass_on(self, request: Request, now: float) -> None:
+        """Forwards to the Request-URI alone, as within a dialog."""
+        branch = Branch(self, request.uri_text, self._breadth)
+        self.branches.append(branch)
+        self._forward(branch, request, now)
+
     def _start_step(self, request: Request, now: float) -> None:
         """Forwards to the next targets; more than Max-Breadth allows at once wait for a step of their own (RFC 5393 §5.3.3)."""
         uris = self._steps.pop(0)
