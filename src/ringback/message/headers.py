@@ -67,7 +67,7 @@ def _split_unusual_lines(lines: list[str]) -> tuple[list[str], list[str]]:
     return keys, ["\r\n".join(parts) for parts in whole]
 
 
-def _value(line: str) -> str:
+def value_of(line: str) -> str:
     """The value of a raw line: unfolded, trimmed of blanks."""
     text = line[line.index(":") + 1 :].strip(" \t")
     if "\r" in text:
@@ -127,7 +127,7 @@ class Headers:
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for line in self.lines:
-            yield line[: line.index(":")].rstrip(" \t"), _value(line)
+            yield line[: line.index(":")].rstrip(" \t"), value_of(line)
 
     def count(self, name: str) -> int:
         """How many lines carry this field."""
@@ -137,14 +137,14 @@ class Headers:
         """The raw value of the field's first line, None where the field is absent."""
         key = _KEYS.get(name) or key_of(name)
         keys = self.keys
-        return _value(self.lines[keys.index(key)]) if key in keys else None
+        return value_of(self.lines[keys.index(key)]) if key in keys else None
 
     def texts(self, name: str) -> list[str]:
         """Every raw value, in order; comma lists are split where the field is a list (§7.3.1)."""
         key = key_of(name)
         if key not in self.keys:
             return []
-        lines = [_value(line) for k, line in zip(self.keys, self.lines, strict=True) if k == key]
+        lines = [value_of(line) for k, line in zip(self.keys, self.lines, strict=True) if k == key]
         field = FIELDS.get(key)
         if field is None or not field.is_list:
             return lines
@@ -176,7 +176,7 @@ class Headers:
         if key not in keys:
             return None
         line = self.lines[keys.index(key)]
-        text = _value(line)
+        text = value_of(line)
         field = FIELDS.get(key)
         if field is None or field.parse is None:
             return text
@@ -279,7 +279,7 @@ class Headers:
         if "," not in line:
             return ""
         field = FIELDS.get(key)
-        return ", ".join(split_list(_value(line))[1:]) if field is not None and field.is_list else ""
+        return ", ".join(split_list(value_of(line))[1:]) if field is not None and field.is_list else ""
 
     def remove(self, name: str) -> None:
         """Removes every field of this name; nothing happens where there is none."""

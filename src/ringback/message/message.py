@@ -8,7 +8,7 @@ from typing import Any, Self
 from ringback.message.fields.cseq import CSeq
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.fields.via import Via
-from ringback.message.headers import Headers
+from ringback.message.headers import Headers, value_of
 from ringback.message.status import REASONS
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
@@ -100,7 +100,8 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID (§20.8), compared octet by octet."""
-        return self.headers.text("call-id") or ""
+        headers = self.headers
+        return value_of(headers.lines[headers.keys.index("call-id")]) if "call-id" in headers.keys else ""
 
     @property
     def cseq(self) -> CSeq:

@@ -104,7 +104,8 @@ class TransactionLayer(Medium):
         key = request_key(request, via)
         transaction = self.servers.get(key)
         if method == "ACK":
-            stamp_source(request, flow)
+            if via.host != flow.remote[0] or len(via.params) != 1:
+                stamp_source(request, flow)
             if transaction is None:
                 self.events.append(RequestReceived(request, flow, None))
                 return

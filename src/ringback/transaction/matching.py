@@ -63,7 +63,7 @@ def request_key(request: Request, via: Via) -> str:
     """The key of the server transaction that a request belongs to, for an ACK that of its INVITE. `via` is the topmost."""
     method = request.method
     if has_cookie(via):
-        return transaction_key(via, "INVITE" if method == "ACK" else method)
+        return key_of(via.params["branch"] or "", via.host, via.port, "INVITE" if method == "ACK" else method)
     return old_key(request, via, method, _tag(request, "to"))
 
 
