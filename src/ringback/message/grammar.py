@@ -4,6 +4,7 @@ Each pattern stands under the ABNF name it renders. All of them are linear: poss
 """
 
 import re
+from collections.abc import Callable
 
 from ringback.message.errors import SipParseError
 
@@ -154,7 +155,7 @@ def split_list(text: str) -> list[str]:
     Text that is empty or blank is the empty list (`Supported:` may be empty); an empty element beside others raises SipParseError.
     """
     if '"' in text or "<" in text:
-        elements = _split_marked(text)
+        elements = _split_marked(text, ",", _list_mark)
     elif "," in text:
         elements = [element.strip(" \t") for element in text.split(",")]
     else:
@@ -165,14 +166,15 @@ def split_list(text: str) -> list[str]:
     return elements
 
 
-def _split_marked(text: str) -> list[str]:
+def _split_marked(text: str, separator: str, next_mark: Callable[..., re.Match[str] | None]) -> list[str]:
+    """`text` cut at each separator outside quoted strings and `<…>`; `next_mark` finds the next separator, quote or `<`."""
     elements = []
     start = 0
-    found = _list_mark(text)
+    found = next_mark(text)
     while found is not None:
         position = found.start()
         mark = text[position]
-        if mark == ",":
+        if mark == separator:
             elements.append(text[start:position].strip(" \t"))
             start = position = position + 1
         elif mark == '"':
@@ -181,7 +183,7 @@ def _split_marked(text: str) -> list[str]:
             position = text.find(">", position) + 1
             if position == 0:
                 raise SipParseError("'<' is not closed")
-        found = _list_mark(text, position)
+        found = next_mark(text, position)
     elements.append(text[start:].strip(" \t"))
     return elements
 
@@ -190,24 +192,7 @@ def split_params(text: str) -> list[str]:
     """`text` cut at the semicolons outside quoted strings and `<…>`, trimmed; the first element is what precedes the first one."""
     if '"' not in text and "<" not in text:
         return [part.strip(" \t") for part in text.split(";")]
-    parts = []
-    start = 0
-    found = _param_mark(text)
-    while found is not None:
-        position = found.start()
-        mark = text[position]
-        if mark == ";":
-            parts.append(text[start:position].strip(" \t"))
-            start = position = position + 1
-        elif mark == '"':
-            position = skip_quoted(text, position)
-        else:
-            position = text.find(">", position) + 1
-            if position == 0:
-                raise SipParseError("'<' is not closed")
-        found = _param_mark(text, position)
-    parts.append(text[start:].strip(" \t"))
-    return parts
+    return _split_marked(text, ";", _param_mark)
 
 
 def parse_params(text: str) -> Params:

@@ -4,22 +4,21 @@ import re
 from typing import Self
 
 from ringback.message.errors import SipParseError
-from ringback.message.fields.auth_params import AuthParams, parse_auth_params, render_auth_params, split_scheme
-from ringback.message.grammar import ascii_lower, unquote
+from ringback.message.fields.auth_params import AuthParams, AuthValue, parse_auth_params, render_auth_params, split_scheme
+from ringback.message.grammar import ascii_lower
 
 # token68 of RFC 7235 §2.1, the form Bearer has
 _is_token68 = re.compile(r"[A-Za-z0-9\-._~+/]++=*+").fullmatch
 _nonce_count = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
 
 
-class Credentials:
+class Credentials(AuthValue):
     """A scheme with either parameters as written, by lower-case name, or one opaque `token68` (Bearer)."""
 
-    __slots__ = ("params", "scheme", "token68")
+    __slots__ = ("token68",)
 
     def __init__(self, scheme: str, params: AuthParams | None = None, token68: str | None = None) -> None:
-        self.scheme = scheme
-        self.params: AuthParams = {} if params is None else params
+        super().__init__(scheme, {} if params is None else params)
         self.token68 = token68
 
     @classmethod
@@ -31,29 +30,9 @@ class Credentials:
         return cls(scheme, parse_auth_params(rest))
 
     @property
-    def is_digest(self) -> bool:
-        """Whether the scheme is Digest."""
-        return ascii_lower(self.scheme) == "digest"
-
-    def param(self, name: str) -> str | None:
-        """A parameter's value without quotes and escapes; None where it is absent."""
-        value = self.params.get(name)
-        return None if value is None else unquote(value)
-
-    @property
     def username(self) -> str | None:
         """Whose password the response proves."""
         return self.param("username")
-
-    @property
-    def realm(self) -> str | None:
-        """The protection domain."""
-        return self.param("realm")
-
-    @property
-    def nonce(self) -> str | None:
-        """The server's nonce, returned."""
-        return self.param("nonce")
 
     @property
     def uri(self) -> str | None:
@@ -66,19 +45,9 @@ class Credentials:
         return self.param("response")
 
     @property
-    def algorithm(self) -> str:
-        """The hash, "MD5" where none is named (RFC 7616 §3.3)."""
-        return self.param("algorithm") or "MD5"
-
-    @property
     def cnonce(self) -> str | None:
         """The client's own nonce."""
         return self.param("cnonce")
-
-    @property
-    def opaque(self) -> str | None:
-        """What the server wanted back."""
-        return self.param("opaque")
 
     @property
     def qop(self) -> str | None:
@@ -105,8 +74,7 @@ class Credentials:
             and self.token68 == other.token68
         )
 
-    def __hash__(self) -> int:
-        return hash((ascii_lower(self.scheme), self.token68))
+    __hash__ = AuthValue.__hash__
 
     def __str__(self) -> str:
         return f"{self.scheme} {render_auth_params(self.params) if self.token68 is None else self.token68}"
