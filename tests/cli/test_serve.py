@@ -147,7 +147,7 @@ def test_the_trace_shows_and_keeps_what_passed(tmp_path: Path) -> None:
     assert [one.get("method") or one.get("status") or "fault" for one in passed] == ["OPTIONS", 200, "fault", "OPTIONS", 200]
     assert passed[0]["destination"] == passed[1]["source"] == f"127.0.0.1:{server.port}"
     arrows = [line for line in ladder if "│" in line]
-    assert ["OPTIONS" in arrows[0], "200 OK" in arrows[1], "malformed: " in arrows[2]] == [True, True, True]
+    assert ["OPTIONS" in arrows[0], "200 OK" in arrows[1], "malformed" in arrows[2]] == [True, True, True]
     assert "\x1b" not in "".join(ladder)
 
 

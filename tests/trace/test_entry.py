@@ -29,8 +29,8 @@ def test_label_and_caption(data: bytes, label: str, caption: str) -> None:
 def test_the_fault_of_what_was_no_message() -> None:
     passed = entry(b"HELLO \x1b[2J\xff\r\n\r\n", malformed="Malformed Start Line")
     assert passed.message is None
-    assert passed.label == "malformed: Malformed Start Line"
-    assert passed.caption == "HELLO \\x1b[2J\\xff"
+    assert passed.label == "malformed"
+    assert passed.caption == "Malformed Start Line: HELLO \\x1b[2J\\xff"
 
 
 def test_a_message_above_the_limits_is_shown_all_the_same() -> None:

@@ -41,18 +41,18 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """What stands on an arrow: `INVITE (SDP)`, `180 Ringing`, or what was wrong."""
+        """What stands on an arrow: `INVITE (SDP)`, `180 Ringing`, or `malformed`."""
         message = self.message
         if message is None:
-            return f"malformed: {printable(self.malformed)}" if self.malformed else self.first_line
+            return "malformed" if self.malformed else self.first_line
         return label_of(message)
 
     @property
     def caption(self) -> str:
-        """What stands beside an arrow: CSeq and who to whom, `1 INVITE alice → bob`; the first line of what was no message."""
+        """What stands beside an arrow: CSeq and who to whom, `1 INVITE alice → bob`; what was wrong with what was no message, and its first line."""
         message = self.message
         if message is None:
-            return self.first_line if self.malformed else ""
+            return f"{printable(self.malformed)}: {self.first_line}" if self.malformed else ""
         cseq = message.headers.text("cseq") or "?"
         return printable(f"{cseq}  {_party(message, 'from')} → {_party(message, 'to')}")
 
