@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def caption(self) -> str:
-        """What stands beside an arrow: CSeq and who to whom, `1 INVITE alice → bob`; of what was no message the fault and the first line."""
+        """What stands beside an arrow: CSeq and who to whom, `1 INVITE alice → bob`; of what was no message fault and first line."""
         message = self.message
         if message is None:
             return f"{printable(self.malformed)}: {self.first_line}" if self.malformed else ""

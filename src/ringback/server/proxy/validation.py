@@ -12,7 +12,6 @@ _ROUTED_BY = ("route", "proxy-require", "proxy-authorization")
 
 SCHEMES = ("sip", "sips", "tel")
 MAX_FORWARDS = 70
-MAX_BREADTH = 60
 
 # Between the random part of our branches and the part that detects loops; a token character that hexadecimal has not.
 LOOP_SEPARATOR = "-"
