@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -673,7 +674,7 @@ def test_a_failing_store_is_told_once_and_so_is_its_return(clocks: Clocks, store
     told: list[str] = []
     location.report = told.append
     answers = Answers()
-    with sqlite3.connect(tmp_path / "ringback.db", isolation_level=None) as other:
+    with closing(sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for _ in range(2):
             location.update(ALICE, [binding(location)], answers)

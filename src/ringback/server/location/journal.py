@@ -153,8 +153,6 @@ class Journal:
         """Ends the thread once it has written what was submitted; a disk that never answers is left behind after `timeout` seconds."""
         self._batches.put(None)
         self._thread.join(timeout)
-        if not self._thread.is_alive():
-            self._connection.close()
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
@@ -169,3 +167,4 @@ class Journal:
             # The batch's bindings must not live until the next one comes.
             del batch
             self._wake()
+        self._connection.close()

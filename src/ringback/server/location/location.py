@@ -110,6 +110,8 @@ class Location:
                 self._connection = store.connect()
                 self._load(self._connection)
             except sqlite3.Error as error:
+                if self._connection is not None:
+                    self._connection.close()
                 raise store_error(error, store.path) from error
             if loop is not None:
                 self._connection.close()
