@@ -7,6 +7,7 @@ import inspect
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from hashlib import blake2s
 from pathlib import Path
 
@@ -97,9 +98,13 @@ class Server:
         """
         config = self.config
         loop = asyncio.get_running_loop()
-        self._store = None if config.data is None else Store(config.data)
-        try:
+        async with AsyncExitStack() as undo:
+            # What was opened is closed again, last first, unless all of it succeeds.
+            if config.data is not None:
+                self._store = Store(config.data)
+                undo.callback(self._store.close)
             self.location = Location(self._store, loop=loop, clock=loop.time)
+            undo.callback(self.location.close)
             self.record_route = RecordRoute(secrets.token_bytes(32) if self._store is None else self._store.secret("record-route"))
             if config.routing is not None:
                 self._route = load_route(config.routing, Lookup(self.location, self.domains))
@@ -119,26 +124,18 @@ class Server:
                 token=self._token,
             )
             self.registrar = self._make_registrar()
-            limits = config.limits
             self.transports = self._open_transports(
                 self.stack.received,
                 self.stack.failed,
                 batch_ended=self.stack.batch_ended,
-                message_limits=limits.message,
-                stream_limits=limits.stream,
+                message_limits=config.limits.message,
+                stream_limits=config.limits.stream,
             )
+            undo.push_async_callback(self.transports.close)
             self.transports.gather(config.transport.udp_round_ms / 1000)
             self.stack.attach(self.transports)
-            try:
-                await self._listen()
-            except OSError:
-                await self.transports.close()
-                self.location.close()
-                raise
-        except BaseException:
-            if self._store is not None:
-                self._store.close()
-            raise
+            await self._listen()
+            undo.pop_all()
 
     async def _listen(self) -> None:
         """Opens every endpoint, one per address of a wildcard, and TCP beside every UDP port (§18.2.1)."""
