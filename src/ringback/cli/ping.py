@@ -69,7 +69,7 @@ def _sip_uri(text: str, what: str) -> SipUri:
     return uri
 
 
-async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transport: str | None, asker: str | None, is_json: bool) -> int:  # noqa: ASYNC109
+async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transport: str | None, asker: str | None, is_json: bool) -> int:  # noqa: ASYNC109 - likewise
     from ringback.cli.pinger import Pinger
 
     target = await find_target(uri, transport)

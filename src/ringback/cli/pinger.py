@@ -93,7 +93,7 @@ class Pinger:
         pinger._endpoint = await pinger._ways.open(target.transport, local_address(target), 0)
         return pinger
 
-    async def ask(self, uri: str, timeout: float, asker: str | None = None) -> Answer:  # noqa: ASYNC109
+    async def ask(self, uri: str, timeout: float, asker: str | None = None) -> Answer:  # noqa: ASYNC109 - SIP's time, not a scope's
         """Sends OPTIONS (§11.1) and waits so many seconds at most; every question is a transaction of its own."""
         self._count += 1
         here = self._endpoint.sent_by

@@ -85,7 +85,7 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         return "; ".join(([test] if test else []) + sorted(tasks)) or "no task exists"
 
     # The loop declares this with type parameters that no subclass can repeat in Python 3.11's own typing.
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # typeshed: varargs
         """As any loop; the simulated clock stands still until the work is done."""
         future = super().run_in_executor(executor, func, *args)
         self._at_work += 1

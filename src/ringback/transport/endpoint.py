@@ -50,7 +50,7 @@ def socket_address(host: str, port: int) -> SocketAddress | None:
         found = socket.getaddrinfo(host, port, socket.AF_INET6, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)
     except (OSError, ValueError):
         return None
-    address: tuple[str, int, int, int] = found[0][4]  # type: ignore[assignment]
+    address: tuple[str, int, int, int] = found[0][4]  # type: ignore[assignment]  # asked for IPv6 alone
     return address
 
 
