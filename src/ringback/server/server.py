@@ -27,8 +27,8 @@ from ringback.server.registrar import Registrar
 from ringback.server.routing_file import Lookup, Route, RoutingFileError, checked, explain, load_route
 from ringback.server.sources import Sources
 from ringback.server.store import Store
-from ringback.server.tokens import Tokens
 from ringback.stack import Observer, Stack
+from ringback.tokens import Tokens
 from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import reply_flow, stamp_source

@@ -1,6 +1,6 @@
 """Unpredictable text for branches and tags."""
 
-from ringback.server.tokens import Tokens
+from ringback.tokens import Tokens
 
 
 def test_tokens_are_sixteen_hexadecimal_digits_and_never_the_same() -> None:
