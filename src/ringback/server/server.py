@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from hashlib import blake2s
 from pathlib import Path
 
-from ringback.address import Endpoint, Flow
+from ringback.address import Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
@@ -33,7 +33,7 @@ from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
-from ringback.transport.interfaces import free_port, local_addresses
+from ringback.transport.listening import listen
 from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
@@ -139,29 +139,11 @@ class Server:
 
     async def _listen(self) -> None:
         """Opens every endpoint, one per address of a wildcard, and TCP beside every UDP port (§18.2.1)."""
-        wanted: list[Endpoint] = []
-        for point in self.config.endpoints():
-            hosts = local_addresses(point.host) if point.host in ("0.0.0.0", "::") else [point.host]
-            wanted += [Endpoint(point.transport, host, point.port, self.config.advertise) for host in hosts]
-        opened: set[tuple[str, str, int]] = set()
-        for point in wanted:
-            await self._open(point, opened)
+        await listen(self.transports, self.config.endpoints(), self.config.advertise)
         endpoints = self.transports.endpoints
         self.domains.listen(endpoints)
         self.record_route.serve(endpoints)
         self.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
-
-    async def _open(self, point: Endpoint, opened: set[tuple[str, str, int]]) -> None:
-        if (point.transport, point.host, point.port) in opened:
-            return
-        port = point.port
-        if point.transport == "UDP" and not port:
-            # Any free port must be free for both.
-            port = free_port(point.host)
-        endpoint = await self.transports.open(point.transport, point.host, port, self.config.advertise)
-        opened.add((point.transport, point.host, endpoint.port))
-        if point.transport == "UDP":
-            await self._open(Endpoint("TCP", point.host, endpoint.port), opened)
 
     # The core of the stack.
 
