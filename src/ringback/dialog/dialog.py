@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from ringback.message.errors import SipParseError
 from ringback.message.fields.cseq import MAX_CSEQ
@@ -12,8 +12,8 @@ from ringback.message.headers import Headers
 from ringback.message.message import Message, Request, Response
 from ringback.message.uri import SipUri
 
-TARGET_REFRESH = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY"))
-"""Methods that may change the remote target: RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §3.1, §3.2."""
+TARGET_REFRESH = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
+"""Methods whose requests, and whose 2xx, may change the remote target (RFC 5057 §5.4)."""
 
 _OF_ANOTHER_REQUEST = ("ACK", "CANCEL")
 
@@ -71,8 +71,8 @@ class Dialog:
     is_early: bool
     owns_call_id: bool
     """Whether we made the Call-ID, as the client of the request that began the dialog: §14.1 asks for it."""
-    usages: tuple[object, ...]
-    """What the dialog lives for (RFC 5057); see `begin`."""
+    usages: tuple[Any, ...]
+    """What the dialog lives for (RFC 5057); it knows nothing of them. See `begin`."""
 
     @classmethod
     def of_client(cls, request: Request, response: Response, *, over_tls: bool = True) -> Self:

@@ -37,8 +37,10 @@ class Dialogs:
         else:
             if isinstance(found, Dialog):
                 found = {_remote(found.remote_tag): found}
-            if found.setdefault(_remote(dialog.remote_tag), dialog) is not dialog or len(found) == 1:
+            remote = _remote(dialog.remote_tag)
+            if remote in found:
                 raise ValueError(f"{dialog} is in the table")
+            found[remote] = dialog
             self._found[key] = found
         self._count += 1
 
@@ -59,7 +61,7 @@ class Dialogs:
     def find(self, call_id: str, local_tag: str, remote_tag: str | None) -> Dialog | None:
         """The dialog of this name, None where there is none.
 
-        For Replaces and Join, whose To tag is the local one: a remote tag of 0 stands for a peer without tag too (RFC 3891 §3, RFC 3911 §4).
+        For Replaces and Join, whose To tag is the local one, a remote tag of 0 stands for a peer without tag too (RFC 3891 §6.1).
         """
         found = self._found.get(_key(call_id, local_tag))
         if found is None:
