@@ -1,0 +1,57 @@
+"""The basic rules of RFC 8866 §9 that every line is built from: token, number, visible text. Patterns leave nothing to go back to."""
+
+import re
+
+from ringback.sdp.errors import SdpError
+
+# token = 1*(ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "{" / "|" / "}" / "~")
+TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]++"  # noqa: S105  # no secret, the ABNF rule
+
+is_token = re.compile(TOKEN).fullmatch
+# non-ws-string = 1*(VCHAR/%x80-FF)
+is_visible = re.compile(r"[^\x00-\x20\x7f]++").fullmatch
+# byte-string, but it may be empty: any octet except NUL, LF and CR
+_is_text = re.compile(r"[^\x00\r\n]*+").fullmatch
+
+
+def parse_number(text: str, maximum: int) -> int:
+    """The value of 1*DIGIT, from 0 to `maximum`; at most twenty digits, so that no text buys a long conversion. Raises SdpError."""
+    if not (text.isascii() and text.isdigit()):
+        raise SdpError("not a number")
+    if len(text) > 20:
+        raise SdpError("number too large")
+    number = int(text)
+    if number > maximum:
+        raise SdpError("number too large")
+    return number
+
+
+def words(text: str) -> list[str]:
+    """The parts of `text` between spaces.
+
+    # Departs from RFC 8866 §5: runs of spaces and spaces at either end separate like one, since phones (and RFC 4475 itself, in
+    # `t= 0 0`) write them.
+    """
+    parts = text.split(" ")
+    return [part for part in parts if part] if "" in parts else parts
+
+
+def checked_text(text: str) -> str:
+    """`text`, if it may stand in a line: ValueError for NUL, CR or LF."""
+    if _is_text(text) is None:
+        raise ValueError("a line of a session description cannot hold NUL, CR or LF")
+    return text
+
+
+def checked_visible(text: str, what: str) -> str:
+    """`text`, if it is one visible word: ValueError that says `what` it should have been."""
+    if is_visible(text) is None:
+        raise ValueError(f"{what} must be visible characters without a space: {text!r}")
+    return text
+
+
+def checked_token(text: str, what: str) -> str:
+    """`text`, if it is a token: ValueError that says `what` it should have been."""
+    if is_token(text) is None:
+        raise ValueError(f"{what} must be a token: {text!r}")
+    return text
