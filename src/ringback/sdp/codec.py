@@ -4,13 +4,15 @@ import re
 from typing import NamedTuple, Self
 
 from ringback.sdp.errors import SdpError
-from ringback.sdp.grammar import TOKEN
+from ringback.sdp.grammar import TOKEN, ascii_lower, parse_number
 
 # rtpmap-value = payload-type SP encoding-name "/" clock-rate [ "/" encoding-params ]
-_rtpmap = re.compile(rf"([0-9]{{1,3}}) ++({TOKEN})/([0-9]{{1,9}})(?:/([0-9]{{1,3}}))?+ *+").fullmatch
-_CASELESS = str.maketrans({upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)})
+_rtpmap = re.compile(rf"([0-9]++) ++({TOKEN})/([0-9]++)(?:/([0-9]++))?+ *+").fullmatch
 
 MAX_PAYLOAD_TYPE = 127
+MAX_CLOCK_RATE = 2**32 - 1
+"""A choice: the RTP timestamp has no more values than that."""
+MAX_CHANNELS = 255
 
 
 class Codec(NamedTuple):
@@ -29,10 +31,11 @@ class Codec(NamedTuple):
         if found is None:
             raise SdpError("malformed rtpmap")
         number, name, rate, channels = found.groups()
-        payload_type, clock_rate = int(number), int(rate)
-        if payload_type > MAX_PAYLOAD_TYPE or not clock_rate:
-            raise SdpError("payload type or clock rate out of range")
-        return cls(payload_type, name, clock_rate, int(channels or 1) or 1, fmtp)
+        payload_type, clock_rate = parse_number(number, MAX_PAYLOAD_TYPE), parse_number(rate, MAX_CLOCK_RATE)
+        count = parse_number(channels, MAX_CHANNELS) if channels else 1
+        if not (clock_rate and count):
+            raise SdpError("rtpmap without a clock rate or channels")
+        return cls(payload_type, name, clock_rate, count, fmtp)
 
     def __str__(self) -> str:
         channels = "" if self.channels == 1 else f"/{self.channels}"
@@ -51,7 +54,7 @@ class Codec(NamedTuple):
             name, _, value = part.partition("=")
             name = name.strip(" \t")
             if name:
-                pairs[name.translate(_CASELESS)] = value.strip(" \t")
+                pairs[ascii_lower(name)] = value.strip(" \t")
         return pairs
 
     def is_same_format(self, other: "Codec") -> bool:
@@ -59,7 +62,7 @@ class Codec(NamedTuple):
         return (
             self.clock_rate == other.clock_rate
             and self.channels == other.channels
-            and (self.name == other.name or self.name.translate(_CASELESS) == other.name.translate(_CASELESS))
+            and (self.name == other.name or ascii_lower(self.name) == ascii_lower(other.name))
         )
 
 

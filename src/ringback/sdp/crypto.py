@@ -5,13 +5,15 @@ from binascii import Error, a2b_base64, b2a_base64
 from typing import NamedTuple, Self
 
 from ringback.sdp.errors import SdpError
-from ringback.sdp.grammar import words
+from ringback.sdp.grammar import parse_number, words
 
 # key-method ":" key-info, of which "inline" alone is defined: key-salt ["|" lifetime] ["|" mki]
-_inline = re.compile(r"(?i:inline):([A-Za-z0-9+/=]++)(?:\|(2\^)?+([0-9]{1,20}))?+(?:\|([0-9]{1,20}):([0-9]{1,3}))?+").fullmatch
-_tag = re.compile(r"[1-9][0-9]{0,8}|0").fullmatch
+_inline = re.compile(r"(?i:inline):([A-Za-z0-9+/=]++)(?:\|(2\^)?+([0-9]++)(?!:))?+(?:\|([0-9]++):([0-9]++))?+").fullmatch
 _is_suite = re.compile(r"[A-Za-z0-9_]++").fullmatch
 
+MAX_TAG = 999_999_999
+MAX_MKI = 2**64 - 1
+"""Largest MKI taken. A choice: §6.1 allows 128 octets, deployed values fit in one to four."""
 MAX_LIFETIME = 2**48
 """RFC 3711 §9.2: no master key protects more SRTP packets than this."""
 
@@ -31,21 +33,21 @@ class CryptoKey(NamedTuple):
             raise SdpError("malformed key of SRTP")
         key, power, lifetime, mki, length = found.groups()
         try:
-            key_salt = a2b_base64(key, strict_mode=True)
+            # The padding is no part of the value (§6.1), and some leave it out.
+            key_salt = a2b_base64(key + "=" * (-len(key) % 4), strict_mode=True)
         except Error:
             raise SdpError("key of SRTP is no base64") from None
         packets = None
         if lifetime is not None:
-            packets = int(lifetime)
-            if power:
-                packets = 2**packets if packets <= 48 else MAX_LIFETIME + 1
-            if not 0 < packets <= MAX_LIFETIME:
-                raise SdpError("lifetime of a key out of range")
+            packets = 2 ** parse_number(lifetime, 48) if power else parse_number(lifetime, MAX_LIFETIME)
+            if not packets:
+                raise SdpError("key without a lifetime")
         if mki is None:
             return cls(key_salt, packets)
-        if not 1 <= int(length) <= 128:
-            raise SdpError("length of MKI out of range")
-        return cls(key_salt, packets, (int(mki), int(length)))
+        octets = parse_number(length, 128)
+        if not octets:
+            raise SdpError("MKI without a length")
+        return cls(key_salt, packets, (parse_number(mki, MAX_MKI), octets))
 
     def __str__(self) -> str:
         lifetime = ""
@@ -72,10 +74,10 @@ class Crypto(NamedTuple):
     def parse(cls, text: str) -> Self:
         """The choice that `text` (what follows `a=crypto:`) is; raises SdpError."""
         parts = words(text.replace("\t", " "))
-        if len(parts) < 3 or _tag(parts[0]) is None or _is_suite(parts[1]) is None:
+        if len(parts) < 3 or _is_suite(parts[1]) is None:
             raise SdpError("malformed crypto attribute")
         tag, suite, keys, *params = parts
-        return cls(int(tag), suite, tuple([CryptoKey.parse(key) for key in keys.split(";")]), tuple(params))
+        return cls(parse_number(tag, MAX_TAG), suite, tuple([CryptoKey.parse(key) for key in keys.split(";")]), tuple(params))
 
     def __str__(self) -> str:
         return " ".join([str(self.tag), self.suite, ";".join([str(key) for key in self.keys]), *self.session_params])

@@ -20,6 +20,8 @@ class SessionDescription(Section):
 
     __slots__ = ("_media", "_received")
 
+    letters = frozenset("vosiuepcbtrzka")
+
     _media: list[MediaDescription]
     _received: tuple[bytes, bytes] | None
     """What `_rendered` gives for a description that came written otherwise, and how it came."""
@@ -71,7 +73,11 @@ class SessionDescription(Section):
         for medium in self._media:
             parts.append(f"m={medium.media_line}\r\n")
             parts += [f"{letter}={value}\r\n" for letter, value in medium.lines]
-        return "".join(parts).encode("utf-8", "surrogateescape")
+        text = "".join(parts)
+        # `lines` and what the m= line is made of are open to everybody: none of it may become a line of its own.
+        if not (text.count("\n") == text.count("\r") == len(parts)) or "\0" in text:
+            raise ValueError("a line of a session description cannot hold NUL, CR or LF")
+        return text.encode("utf-8", "surrogateescape")
 
     @property
     def media(self) -> list[MediaDescription]:
@@ -125,6 +131,8 @@ class SessionDescription(Section):
         other.lines = self.lines[:]
         other.session_lines = []
         other._media = [medium.copy() for medium in self._media]
+        for medium in other._media:
+            medium.session_lines = other.lines
         other._received = self._received
         return other
 

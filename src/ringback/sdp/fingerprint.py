@@ -4,12 +4,11 @@ import re
 from typing import NamedTuple, Self
 
 from ringback.sdp.errors import SdpError
-from ringback.sdp.grammar import TOKEN
+from ringback.sdp.grammar import TOKEN, ascii_lower
 
 # fingerprint-attribute = "fingerprint" ":" hash-func SP fingerprint; fingerprint = 2UHEX *(":" 2UHEX)
 # Departs from RFC 8122 §5: hexadecimal digits in lower case are read too, since a digest is a number however it is written.
 _fingerprint = re.compile(rf"({TOKEN}) ++([0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{0,63}}) *+").fullmatch
-_CASELESS = str.maketrans({upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)})
 
 
 class Fingerprint(NamedTuple):
@@ -24,7 +23,7 @@ class Fingerprint(NamedTuple):
         found = _fingerprint(text)
         if found is None:
             raise SdpError("malformed fingerprint")
-        return cls(found[1].translate(_CASELESS), bytes.fromhex(found[2].replace(":", "")))
+        return cls(ascii_lower(found[1]), bytes.fromhex(found[2].replace(":", "")))
 
     def __str__(self) -> str:
         return f"{self.hash_function} {self.digest.hex(':').upper()}"

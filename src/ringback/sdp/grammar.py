@@ -13,6 +13,8 @@ is_visible = re.compile(r"[^\x00-\x20\x7f]++").fullmatch
 # byte-string, but it may be empty: any octet except NUL, LF and CR
 _is_text = re.compile(r"[^\x00\r\n]*+").fullmatch
 
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
 
 def parse_number(text: str, maximum: int) -> int:
     """The value of 1*DIGIT, from 0 to `maximum`; at most twenty digits, so that no text buys a long conversion. Raises SdpError."""
@@ -26,6 +28,15 @@ def parse_number(text: str, maximum: int) -> int:
     return number
 
 
+def parse_decimal(text: str, maximum: int) -> float:
+    """The value of 1*DIGIT [ "." 1*DIGIT ], from 0 to `maximum`. Raises SdpError."""
+    whole, point, fraction = text.partition(".")
+    number: float = parse_number(whole, maximum)
+    if point:
+        number += parse_number(fraction, 10 ** len(fraction)) / 10 ** len(fraction)
+    return number
+
+
 def words(text: str) -> list[str]:
     """The parts of `text` between spaces.
 
@@ -36,10 +47,17 @@ def words(text: str) -> list[str]:
     return [part for part in parts if part] if "" in parts else parts
 
 
+def ascii_lower(text: str) -> str:
+    """`text` with A–Z lowered and nothing else touched: only ASCII has case in a token."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+
+
 def checked_text(text: str) -> str:
-    """`text`, if it may stand in a line: ValueError for NUL, CR or LF."""
+    """`text`, if it may stand in a line: ValueError for NUL, CR, LF and what UTF-8 has no octets for."""
     if _is_text(text) is None:
         raise ValueError("a line of a session description cannot hold NUL, CR or LF")
+    if not text.isascii():
+        text.encode("utf-8", "surrogateescape")
     return text
 
 

@@ -5,20 +5,21 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Self, TypeVar
 
 from ringback.sdp.candidate import Candidate
-from ringback.sdp.codec import PCMA, PCMU, STATIC, TELEPHONE_EVENT, Codec
+from ringback.sdp.codec import MAX_PAYLOAD_TYPE, PCMA, PCMU, STATIC, TELEPHONE_EVENT, Codec
 from ringback.sdp.crypto import Crypto
 from ringback.sdp.errors import SdpError
 from ringback.sdp.fingerprint import Fingerprint
-from ringback.sdp.grammar import TOKEN, checked_token, parse_number, words
+from ringback.sdp.grammar import TOKEN, checked_token, is_token, parse_decimal, parse_number, words
 from ringback.sdp.rtcp import Rtcp
 from ringback.sdp.section import Section
 
 MAX_PORT = 65_535
+MAX_TIME = 60_000
+"""Longest packet time, in milliseconds. A choice: no packet holds a minute."""
 
 # media-field = %s"m" "=" media SP port ["/" integer] SP proto 1*(SP fmt) CRLF
 _media_line = re.compile(rf"({TOKEN}) (0|[1-9][0-9]{{0,4}})(?:/([1-9][0-9]{{0,4}}))?+ ({TOKEN}(?:/{TOKEN})*+) ([^ ].*+)").fullmatch
 _is_protocol = re.compile(rf"{TOKEN}(?:/{TOKEN})*+").fullmatch
-_milliseconds = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?+").fullmatch
 # ice-char = ALPHA / DIGIT / "+" / "/"
 _is_ufrag = re.compile(r"[A-Za-z0-9+/]{4,256}").fullmatch
 _is_password = re.compile(r"[A-Za-z0-9+/]{22,256}").fullmatch
@@ -26,6 +27,7 @@ _is_password = re.compile(r"[A-Za-z0-9+/]{22,256}").fullmatch
 SETUP_ROLES = frozenset({"active", "passive", "actpass", "holdconn"})
 Value = TypeVar("Value")
 
+_STATIC_FORMATS = {str(number): codec for number, codec in STATIC.items()}
 _OF_A_FORMAT = ("rtpmap:", "fmtp:", "rtcp-fb:")
 
 
@@ -36,6 +38,8 @@ class MediaDescription(Section):
     """
 
     __slots__ = ("kind", "port", "port_count", "protocol", "formats", "is_plain")
+
+    letters = frozenset("icbka")
 
     kind: str
     port: int
@@ -72,6 +76,8 @@ class MediaDescription(Section):
         """Audio over RTP; the first codec is the one preferred. `ptime` is in milliseconds."""
         medium = cls("audio", port, protocol)
         medium.codecs = list(codecs)
+        if not medium.formats:
+            raise ValueError("audio without a codec")
         if ptime is not None:
             medium.ptime = ptime
         if direction is not None:
@@ -99,6 +105,8 @@ class MediaDescription(Section):
         if len(parts) < 3:
             raise SdpError("m= line without medium, port and protocol")
         self.kind, ports, self.protocol, *self.formats = parts
+        if not (is_token(self.kind) and _is_protocol(self.protocol)):
+            raise SdpError("malformed m= line")
         port, slash, count = ports.partition("/")
         self.port = parse_number(port, MAX_PORT)
         self.port_count = parse_number(count, MAX_PORT) if slash else 1
@@ -125,10 +133,10 @@ class MediaDescription(Section):
                     maps.setdefault(value[7:].partition(" ")[0], value[7:])
                 elif value.startswith("fmtp:"):
                     number, _, text = value[5:].partition(" ")
-                    parameters.setdefault(number, text)
+                    parameters.setdefault(number, text.strip(" "))
         codecs = []
         for number in dict.fromkeys(self.formats):
-            codec = _codec(number, maps.get(number), parameters.get(number))
+            codec = _codec(number, maps.get(number), parameters.get(number) or None)
             if codec is not None:
                 codecs.append(codec)
         return codecs
@@ -136,6 +144,8 @@ class MediaDescription(Section):
     @codecs.setter
     def codecs(self, codecs: Sequence[Codec]) -> None:
         formats = [str(codec.payload_type) for codec in codecs]
+        if len(set(formats)) != len(formats) or any(not 0 <= codec.payload_type <= MAX_PAYLOAD_TYPE for codec in codecs):
+            raise ValueError("payload types are from 0 to 127, each for one codec")
         lines = [line for line in self.lines if not (line[0] == "a" and line[1].startswith(_OF_A_FORMAT))]
         former, self.lines[:] = self.lines[:], lines
         for codec in codecs:
@@ -168,17 +178,20 @@ class MediaDescription(Section):
 
     def _time(self, name: str) -> float | None:
         text = self.attribute(name)
-        if text is None or _milliseconds(text := text.strip(" ")) is None:
+        if text is None:
             return None
-        return float(text) or None
+        try:
+            return parse_decimal(text.strip(" "), MAX_TIME) or None
+        except SdpError:
+            return None
 
     def _set_time(self, name: str, milliseconds: float | None) -> None:
         if milliseconds is None:
             self.remove_attribute(name)
-        elif 0 < milliseconds < 1_000_000:
-            self.set_attribute(name, f"{milliseconds:.6f}".rstrip("0").rstrip("."))
+        elif 0.001 <= milliseconds <= MAX_TIME:
+            self.set_attribute(name, f"{milliseconds:.3f}".rstrip("0").rstrip("."))
         else:
-            raise ValueError("a packet time is above 0 and below 1000000 milliseconds")
+            raise ValueError("a packet time is from a microsecond to a minute")
 
     @property
     def rtcp(self) -> Rtcp | None:
@@ -261,14 +274,12 @@ class MediaDescription(Section):
 
 def _codec(number: str, rtpmap: str | None, fmtp: str | None) -> Codec | None:
     """What payload type `number` stands for by its rtpmap, or else by RFC 3551."""
-    if rtpmap is not None:
-        try:
+    try:
+        if rtpmap is not None:
             return Codec.parse(rtpmap, fmtp)
-        except SdpError:
-            pass
-    if not (number.isascii() and number.isdigit() and len(number) <= 3):
-        return None
-    codec = STATIC.get(int(number))
+    except SdpError:
+        pass
+    codec = _STATIC_FORMATS.get(number)
     return codec if codec is None or fmtp is None else codec._replace(fmtp=fmtp)
 
 

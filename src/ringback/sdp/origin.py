@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 from ringback.sdp.connection import address_type_of
 from ringback.sdp.errors import SdpError
-from ringback.sdp.grammar import checked_visible, is_token, is_visible, parse_number
+from ringback.sdp.grammar import checked_visible, is_token, is_visible, parse_number, words
 
 MAX_NUMBER = 2**64 - 1
 """Largest session id and version taken. RFC 3264 §5 asks for 63 bits; peers that count unsigned use the 64th."""
@@ -33,17 +33,23 @@ class Origin(NamedTuple):
         """The origin that `text` (what follows `o=`) is; raises SdpError."""
         # Departs from RFC 8866 §5.2: a user name may hold spaces, since phones put the display name of their owner there; the five
         # fields are counted from the right.
-        parts = text.rstrip(" ").rsplit(" ", 5)
-        if len(parts) != 6:
+        parts = words(text)
+        if len(parts) < 6:
             raise SdpError("o= line without its six fields")
-        username, session_id, version, network_type, address_type, host = parts
-        if not (username and is_token(network_type) and is_token(address_type) and is_visible(host)):
+        *username, session_id, version, network_type, address_type, host = parts
+        if not (is_token(network_type) and is_token(address_type) and is_visible(host)):
             raise SdpError("malformed o= line")
-        return cls(username, parse_number(session_id, MAX_NUMBER), parse_number(version, MAX_NUMBER), network_type, address_type, host)
+        return cls(
+            " ".join(username), parse_number(session_id, MAX_NUMBER), parse_number(version, MAX_NUMBER), network_type, address_type, host
+        )
 
     def next_version(self) -> Self:
         """The origin of the next description in this session: the version is one higher (RFC 3264 §8)."""
         return self._replace(version=self.version + 1)
+
+    def is_same_session(self, other: "Origin") -> bool:
+        """Whether both are of one session: all but the version is the same (§5.2)."""
+        return self._replace(version=other.version) == other
 
     def __str__(self) -> str:
         return f"{self.username} {self.session_id} {self.version} {self.network_type} {self.address_type} {self.host}"

@@ -1,5 +1,7 @@
 """A part of a session description, of the whole session or of one medium: its lines, and what can stand in either (RFC 8866 §5)."""
 
+from typing import ClassVar
+
 from ringback.sdp.bandwidth import Bandwidth
 from ringback.sdp.connection import Connection
 from ringback.sdp.errors import SdpError
@@ -43,6 +45,9 @@ class Section:
 
     __slots__ = ("lines", "session_lines")
 
+    letters: ClassVar[frozenset[str]]
+    """The types of line that belong in such a section."""
+
     lines: list[Line]
     session_lines: list[Line]
 
@@ -76,10 +81,9 @@ class Section:
         """Takes out every line of this type."""
         self.lines[:] = [line for line in self.lines if line[0] != letter]
 
-    @staticmethod
-    def _line(letter: str, value: str) -> Line:
-        if letter not in _RANK:
-            raise ValueError(f"no type of line: {letter!r}")
+    def _line(self, letter: str, value: str) -> Line:
+        if letter not in self.letters:
+            raise ValueError(f"no type of line here: {letter!r}")
         return letter, checked_text(value)
 
     def _insert(self, line: Line) -> None:
