@@ -32,7 +32,7 @@ _OF_THE_INVITE_USAGE = frozenset(("INVITE", "UPDATE", "PRACK", "ACK", "BYE", "IN
 _OF_A_SUBSCRIPTION = frozenset(("SUBSCRIBE", "NOTIFY", "REFER"))
 _OF_A_USAGE = _OF_THE_INVITE_USAGE | _OF_A_SUBSCRIPTION
 
-# For which methods a status ends the usage, where §5.1 narrows it (405 and 501: a peer may do without the others), or RFC 6665 §4.1.2.2 (408).
+# For which methods a status ends the usage, where §5.1 narrows it (405, 501: a peer may do without the others) or RFC 6665 §4.1.2.2 (408).
 _INTEGRAL = frozenset(("INVITE", "ACK", "BYE", "PRACK", "SUBSCRIBE", "NOTIFY"))
 _ONLY_FOR = {
     405: _INTEGRAL,
