@@ -193,6 +193,18 @@ def test_a_record_route_that_leads_nowhere_is_the_senders_fault(route: str) -> N
     assert caught.value.field == "Record-Route"
 
 
+@pytest.mark.parametrize(
+    ("field", "line"), [("From", "From: <<sip:a@b>;tag=1"), ("From", 'From: "\0" <sip:a@b>;tag=1'), ("Call-ID", "Call-ID: a b@c")]
+)
+def test_what_is_malformed_does_not_come_back_in_our_requests(field: str, line: str) -> None:
+    with pytest.raises(SipParseError) as caught:
+        at_bob(with_line(INVITE_AT_BOB, field, line))
+    assert caught.value.field == field
+    with pytest.raises(SipParseError) as caught:
+        at_alice(with_line(OK_AT_ALICE, "To", "To: <<sip:a@b>;tag=1"))
+    assert caught.value.field == "To"
+
+
 # ---- the secure flag
 
 

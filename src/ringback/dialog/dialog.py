@@ -78,14 +78,16 @@ class Dialog:
     def of_client(cls, request: Request, response: Response, *, over_tls: bool = True) -> Self:
         """The dialog that a response to our request begins (§12.1.2).
 
-        Raises `SipParseError` where the response has no good Contact, and for a 1xx without To tag. The caller is asked for a request with
-        a From tag and a response of 101 to 299 (`ValueError`). `over_tls` matters to a SIPS request only, which should know no other way.
+        Raises `SipParseError` where the response has no Contact, for a 1xx without To tag, and where what is kept of it is malformed. The
+        caller is asked for a request with a From tag and a response of 101 to 299 (`ValueError`). `over_tls` matters to a SIPS request only,
+        which should know no other way.
         """
         _check_status(response)
         local_tag = request.from_tag
         if local_tag is None:
             raise ValueError("a request that begins a dialog has a From tag")
-        remote_tag = response.to_tag
+        # Read whole, though only its tag is needed: what is malformed shall not come back in our requests.
+        remote_tag = response.to.tag
         if remote_tag is None and response.status < 200:
             raise SipParseError("Missing To tag", "To")
         dialog = cls.__new__(cls)
@@ -108,8 +110,8 @@ class Dialog:
     def of_server(cls, request: Request, response: Response, *, over_tls: bool = True) -> Self:
         """The dialog that our response to a peer's request begins (§12.1.1); only the status and the To of the response are read.
 
-        Raises `SipParseError` where the request has no good Contact. The caller is asked for a response of 101 to 299 with a To tag
-        (`ValueError`). `over_tls` matters to a SIPS request only, which should know no other way.
+        Raises `SipParseError` where the request has no Contact or where what is kept of it is malformed. The caller is asked for a response
+        of 101 to 299 with a To tag (`ValueError`). `over_tls` matters to a SIPS request only, which should know no other way.
         """
         _check_status(response)
         local_tag = response.to_tag
@@ -118,9 +120,10 @@ class Dialog:
         dialog = cls.__new__(cls)
         dialog.remote_target = _needed_target(request)
         dialog._set_routes(request.headers.texts("record-route"))
-        dialog.call_id = request.call_id
+        # Both read whole: what is malformed shall not come back in our requests.
+        dialog.call_id = request.value("call-id")
+        dialog.remote_tag = request.from_.tag
         dialog.local_tag = local_tag
-        dialog.remote_tag = request.from_tag
         dialog.local = response.headers.text("to") or ""
         dialog.remote = request.headers.text("from") or ""
         dialog.local_seq = None
