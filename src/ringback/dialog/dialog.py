@@ -78,8 +78,8 @@ class Dialog:
     def of_client(cls, request: Request, response: Response, *, over_tls: bool = True) -> Self:
         """The dialog that a response to our request begins (§12.1.2).
 
-        Raises `SipParseError` where the response has no Contact, for a 1xx without To tag, and where what is kept of it is malformed. The
-        caller is asked for a request with a From tag and a response of 101 to 299 (`ValueError`). `over_tls` matters to a SIPS request only,
+        Raises `SipParseError` where the response has no Contact, for a 1xx without To tag, and where what is kept is malformed. The
+        caller is asked for a request with a From tag and a response of 101 to 299 (`ValueError`). `over_tls` matters to SIPS requests only,
         which should know no other way.
         """
         _check_status(response)
