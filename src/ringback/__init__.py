@@ -1,5 +1,20 @@
 """Ringback: the complete SIP platform for Python. These are its public names; the rooms below are for those who need more."""
 
+from ringback.agent.call import Call
+from ringback.agent.errors import (
+    AuthenticationFailed,
+    CallEnded,
+    CallFailed,
+    CallRejected,
+    CallTimedOut,
+    RequestFailed,
+    RequestRejected,
+    RequestTimedOut,
+    Unreachable,
+)
+from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.outgoing_call import OutgoingCall
+from ringback.agent.user_agent import UserAgent
 from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers
 from ringback.message.message import Request, Response
@@ -9,17 +24,30 @@ from ringback.server.proxy.routing import Forward, Redirect, Reject
 
 __all__ = [
     "AnyUri",
+    "AuthenticationFailed",
+    "Call",
+    "CallEnded",
+    "CallFailed",
+    "CallRejected",
+    "CallTimedOut",
     "Forward",
     "Headers",
+    "IncomingCall",
     "Malformed",
+    "OutgoingCall",
     "Redirect",
     "Reject",
     "Request",
+    "RequestFailed",
+    "RequestRejected",
+    "RequestTimedOut",
     "Response",
     "SipParseError",
     "SipUri",
     "StreamParser",
     "TelUri",
+    "Unreachable",
+    "UserAgent",
     "parse_datagram",
     "parse_uri",
 ]

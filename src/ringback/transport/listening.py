@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 
-from ringback.address import Endpoint
+from ringback.address import DEFAULT_PORTS, Endpoint
 from ringback.transport.interfaces import free_port, local_addresses
 from ringback.transport.transports import Transports
 
@@ -31,3 +32,45 @@ async def _open(transports: Transports, point: Endpoint, advertised: str | None,
     opened.add((point.transport, point.host, endpoint.port))
     if point.transport == "UDP":
         await _open(transports, Endpoint("TCP", point.host, endpoint.port), advertised, opened)
+
+
+def listening_point(uri: str, advertised: str | None = None) -> Endpoint:
+    """The endpoint that `udp://127.0.0.1:5060` names. Raises `ValueError` saying what is allowed instead."""
+    scheme, separator, rest = uri.partition("://")
+    transport = scheme.upper()
+    if not separator:
+        raise ValueError("must be written udp://ADDRESS:PORT or tcp://ADDRESS:PORT")
+    if transport not in ("UDP", "TCP"):
+        fault = "not built yet" if transport in DEFAULT_PORTS else "unknown"
+        raise ValueError(f"the transport {_shown(scheme)} is {fault}; allowed are udp and tcp")
+    if rest.startswith("["):
+        host, bracket, port = rest[1:].partition("]")
+        if not bracket or port[:1] not in ("", ":"):
+            raise ValueError("an IPv6 address is written [::1]:5060")
+    elif rest.count(":") > 1:
+        raise ValueError("an IPv6 address is written [::1]:5060")
+    else:
+        host, colon, port = rest.partition(":")
+        port = colon + port
+    return Endpoint(transport, _numeric(host), _port(port[1:]) if port else DEFAULT_PORTS[transport], advertised)
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535:
+        return int(text)
+    raise ValueError(f"the port must be a whole number from 0 to 65535, is {_shown(text)}")
+
+
+def _numeric(host: str) -> str:
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ValueError(f"the address must be numeric (0.0.0.0 for all of them) or localhost, is {_shown(host)}") from None
+
+
+def _shown(text: str) -> str:
+    """A text as an error names it: not longer than 60 characters."""
+    text = repr(text)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,231 @@
+"""The core of a user agent: between its transaction layer and its calls, registrations and subscriptions (RFC 3261 §8, §12.2.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from ringback.address import Endpoint, Flow, Target
+from ringback.agent.exchange import Exchange
+from ringback.agent.identity import Identity
+from ringback.agent.inspection import Refusal, inspect
+from ringback.agent.usage import usages_of
+from ringback.dialog.dialog import Dialog
+from ringback.dialog.dialogs import Dialogs
+from ringback.digest import Accounts
+from ringback.message.derive import response_to
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.message.parser import Malformed
+from ringback.stack import Stack
+from ringback.tokens import Tokens
+from ringback.transaction.events import Event, RequestReceived
+from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.matching import OngoingRequests
+from ringback.transaction.reply import reply_flow, stamp_source
+from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
+from ringback.transaction.transaction import ServerTransaction
+from ringback.transport.resolver import Resolver
+from ringback.transport.transports import Transports
+
+T = TypeVar("T")
+
+Receive = Callable[[RequestReceived, float], None]
+"""Takes a new request; whoever takes it answers it, now or later."""
+
+
+class AgentCore:
+    """One party's dialogs, accounts and ways. Whoever serves a method outside dialogs puts itself into `serving`."""
+
+    def __init__(self, identity: Identity, accounts: Accounts, *, timers: TimerValues = DEFAULT_TIMERS, max_transactions: int) -> None:
+        self.identity = identity
+        self.accounts = accounts
+        self.timers = timers
+        self.token = Tokens()
+        self.dialogs = Dialogs()
+        self.resolver = Resolver()
+        self.loop = asyncio.get_running_loop()
+        self.layer = TransactionLayer(timers, max_transactions=max_transactions)
+        self.stack = Stack(self, self.layer)
+        self.transports: Transports
+        self.route_set: tuple[str, ...] = ()
+        """Route values of every request outside dialogs: the outbound proxy, or the Service-Route of a registration (§8.1.2, RFC 3608)."""
+        self.serving: dict[str, Receive | None] = {}
+        """Who takes requests that no usage of a dialog takes, by method; None where they make sense to a usage only. The keys are Allow."""
+        self.extensions: list[str] = []
+        """Option tags that are understood: what Supported says, and what may be required of us."""
+        self.software: str | None = None
+        self.prefer: Endpoint | None = None
+        """The endpoint to send from where there is a choice."""
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._ongoing = OngoingRequests()
+
+    @property
+    def allow(self) -> str:
+        """Allow (§20.5): every method that is served, within dialogs or outside."""
+        return ", ".join(self.serving)
+
+    def add_capabilities(self, message: Request | Response) -> None:
+        """Allow and Supported, as an INVITE and its 2xx should have them (§13.2.1, §13.3.1.4)."""
+        message.headers.append("Allow", self.allow)
+        if self.extensions:
+            message.headers.append("Supported", ", ".join(self.extensions))
+
+    # Requests of ours.
+
+    def request(self, method: str, uri: str, *, to: str | None = None, from_: str | None = None, call_id: str | None = None) -> Request:
+        """A request outside dialogs (§8.1.1), without Via, Contact and body; `to` and `from_` are name-addrs, From without its tag."""
+        fields: list[tuple[str, object]] = [("Max-Forwards", 70)]
+        fields += [("Route", route) for route in self.route_set]
+        fields += [
+            ("From", f"{from_ or self.identity.address};tag={self.token()}"),
+            ("To", to or f"<{uri}>"),
+            ("Call-ID", call_id or self.token()),
+            ("CSeq", f"1 {method}"),
+        ]
+        if self.software is not None:
+            fields.append(("User-Agent", self.software))
+        return Request(method, uri, fields)
+
+    def begin(
+        self, request: Request, on_response: Callable[[Response, float], None], *, dialog: Dialog | None = None, next_hop: str | None = None
+    ) -> Exchange:
+        """Sends a request, answers challenges, and passes each response up; the last one is final, made up where none came."""
+        exchange = Exchange(self, request, on_response, dialog, next_hop)
+        exchange.start(self.loop.time())
+        self.stack.wake()
+        return exchange
+
+    async def ask(self, request: Request, *, dialog: Dialog | None = None, next_hop: str | None = None) -> Exchange:
+        """Sends a request and waits for its final response: the exchange's `response`, a 408 or 503 of our own where none came."""
+        answered: asyncio.Future[None] = self.loop.create_future()
+
+        def on_response(response: Response, _now: float) -> None:
+            if response.is_final and not answered.done():
+                answered.set_result(None)
+
+        exchange = self.begin(request, on_response, dialog=dialog, next_hop=next_hop)
+        await answered
+        return exchange
+
+    async def endpoint_towards(self, uri: str) -> Endpoint | None:
+        """The endpoint from which requests to a URI leave; None where nothing leads there. Its host is what the peer can reach."""
+        targets = self.resolver.known(uri, self.loop.time())
+        if targets is None:
+            found: asyncio.Future[list[Target]] = self.loop.create_future()
+            self.resolver.ask(uri, found.set_result)
+            targets = await asyncio.shield(found)
+        for target in targets:
+            flow = self.transports.flow_to(target, self.prefer)
+            if flow is not None:
+                return flow.endpoint
+        return None
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that is kept until it ends: for what goes on without anybody waiting."""
+        task = self.loop.create_task(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    # Responses of ours.
+
+    def response(self, request: Request, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
+        """A response (§8.2.6) whose To has a tag: this one, or a new one."""
+        return response_to(request, status, reason, tag=None if status == 100 else tag or self.token())
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> None:
+        """Answers through the machine; what is sent leaves within this turn of the loop."""
+        self.layer.respond(transaction, response, self.loop.time())
+        self.stack.wake()
+
+    def refuse(self, event: RequestReceived, refusal: Refusal, *, tag: str | None = None) -> None:
+        """Answers a request that is not acted upon; an ACK is never answered."""
+        transaction = event.transaction
+        if transaction is None:
+            return
+        response = self.response(event.request, refusal.status, refusal.reason, tag=tag)
+        for name, value in refusal.fields:
+            response.headers.append(name, value)
+        self.respond(transaction, response)
+
+    # The core of the stack.
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes a new request (§8.2): to its dialog, or to whoever serves its method."""
+        if not isinstance(event, RequestReceived):
+            return
+        request = event.request
+        try:
+            if request.method == "CANCEL":
+                self._cancelled(event, now)
+                return
+            dialog = self.dialogs.of_request(request) if request.to_tag is not None else None
+            if request.method == "ACK":
+                if dialog is not None:
+                    _to_usage(dialog, event, now)
+                return
+            refusal = inspect(self, request, is_in_dialog=dialog is not None)
+            if refusal is not None:
+                self.refuse(event, refusal)
+            elif dialog is not None:
+                if dialog.receive(request):
+                    if not _to_usage(dialog, event, now):
+                        self.refuse(event, Refusal(481))
+                else:
+                    # §12.2.2: a number lower than the one before.
+                    self.refuse(event, Refusal(500, "CSeq Out of Order"))
+            elif request.to_tag is not None:
+                self.refuse(event, Refusal(481))
+            elif event.transaction is not None and self._ongoing.is_merged(request, event.transaction):
+                self.refuse(event, Refusal(482, "Merged Request"))
+            else:
+                self.serve(event, now)
+        except SipParseError as error:
+            self.refuse(event, Refusal(400, f"Malformed {error.field or 'Request-URI'}: {error.reason}"))
+
+    def serve(self, event: RequestReceived, now: float) -> None:
+        """Gives a request to whoever serves its method outside dialogs; 481 where it makes sense only within one (§12.2.2)."""
+        receive = self.serving[event.request.method]
+        if receive is None:
+            self.refuse(event, Refusal(481))
+        else:
+            receive(event, now)
+
+    def _cancelled(self, event: RequestReceived, now: float) -> None:
+        """§9.2: 200 to the CANCEL whatever becomes of the INVITE; 481 where there is none."""
+        cancelled = event.cancels
+        if cancelled is None:
+            self.refuse(event, Refusal(481))
+            return
+        user = cancelled.user
+        tag = getattr(user, "local_tag", None)
+        self.refuse(event, Refusal(200), tag=tag)
+        if user is not None:
+            user.cancelled(event, now)
+
+    def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
+        """Answers what was no SIP message where it can be answered."""
+        request = malformed.request
+        if request is None or request.method == "ACK":
+            return
+        try:
+            stamp_source(request, flow)
+            response = response_to(request, malformed.status, malformed.reason, tag=self.token())
+            self.layer.outgoing.append((response.to_bytes(), reply_flow(request.via, flow)))
+        except SipParseError:
+            # So little of it can be read that even the answer cannot be made.
+            return
+
+    def advance(self, now: float) -> None:
+        """Has nothing due: above the transactions, time is asyncio's."""
+
+    def next_deadline(self) -> float | None:
+        """Never."""
+        return None
+
+
+def _to_usage(dialog: Dialog, event: RequestReceived, now: float) -> bool:
+    """Gives a request to the dialog's usage that it is for (RFC 5057 §4); False where there is none."""
+    return any(usage.receive_request(event, now) for usage in usages_of(dialog))

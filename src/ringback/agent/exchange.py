@@ -1,0 +1,215 @@
+"""One request of ours and its answer, over as many attempts as that takes (RFC 3261 §8.1.2, §8.1.3, §22.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ringback.address import Flow, Target
+from ringback.dialog.dialog import Dialog
+from ringback.message.derive import cancel_of, response_to
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.message.uri import SipUri, parse_uri
+from ringback.transaction.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
+from ringback.transaction.machines import PROCEEDING
+from ringback.transaction.transaction import ClientTransaction
+
+if TYPE_CHECKING:
+    from ringback.agent.core import AgentCore
+
+# What makes a peer able to reach us again: these carry a Contact (§8.1.1.8, RFC 3311, RFC 6665, RFC 3515).
+_WITH_CONTACT = frozenset(("INVITE", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "OPTIONS"))
+
+
+class Nobody:
+    """The user of a transaction whose answer does not matter: a CANCEL's."""
+
+    __slots__ = ()
+
+    def receive(self, event: Event, now: float) -> None:
+        """Hears and does nothing."""
+
+
+NOBODY = Nobody()
+
+
+class Exchange:
+    """A request, its attempts, and its `response` once it is final.
+
+    Each response but the challenges that we answer goes to `on_response(response, now)`. Where none comes, a final one is made up as
+    §8.1.3.1 has it, 408 for a timeout and 503 for a transport error; then `fault` says what happened.
+    """
+
+    __slots__ = (
+        "core",
+        "dialog",
+        "fault",
+        "flow",
+        "is_cancelled",
+        "next_hop",
+        "on_response",
+        "origin",
+        "request",
+        "response",
+        "targets",
+        "transaction",
+        "was_cancelled",
+    )
+
+    def __init__(
+        self,
+        core: AgentCore,
+        request: Request,
+        on_response: Callable[[Response, float], None],
+        dialog: Dialog | None = None,
+        next_hop: str | None = None,
+    ) -> None:
+        self.core = core
+        self.request = request
+        self.on_response = on_response
+        self.dialog = dialog
+        self.next_hop = next_hop or (dialog.next_hop if dialog is not None else next_hop_of(request))
+        self.origin = host_of(self.next_hop)
+        """The host that the credentials of this request are for (§22)."""
+        self.targets: list[Target] = []
+        self.transaction: ClientTransaction | None = None
+        self.flow: Flow | None = None
+        self.response: Response | None = None
+        self.fault = ""
+        self.is_cancelled = False
+        self.was_cancelled = False
+
+    @property
+    def cseq(self) -> int:
+        """The CSeq number of the latest attempt."""
+        return self.request.cseq.number
+
+    def start(self, now: float) -> None:
+        """Sends the first attempt, at once where the next hop is known."""
+        core = self.core
+        core.accounts.prepare(self.request, self.origin)
+        try:
+            targets = core.resolver.known(self.next_hop, now)
+        except SipParseError as error:
+            self._give_up(503, f"no way leads to {self.next_hop}: {error.reason}", now)
+            return
+        if targets is None:
+            core.resolver.ask(self.next_hop, lambda found: core.stack.run(lambda later: self._found(found, later)))
+        else:
+            self._found(targets, now)
+
+    def _found(self, targets: list[Target], now: float) -> None:
+        self.targets = list(targets)
+        if self.is_cancelled:
+            self._give_up(487, "cancelled before it was sent", now)
+        else:
+            self._send(now)
+
+    def _send(self, now: float) -> None:
+        """Sends to the first target that can be reached; those before it are forgotten."""
+        core = self.core
+        request = self.request
+        while self.targets:
+            target = self.targets[0]
+            if core.accounts.trusts(self.origin):
+                # Within a dialog the same server is known by its address (§12.1.2).
+                core.accounts.trust(target.host)
+            flow = core.transports.flow_to(target, core.prefer)
+            if flow is not None:
+                if request.method in _WITH_CONTACT and "contact" not in request.headers.keys:
+                    request.headers.append("Contact", core.identity.contact(flow.endpoint))
+                self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}", now, core.prefer)
+                if self.transaction is not None:
+                    self.flow = self.transaction.flow
+                    return
+                request.headers.remove_first("via")
+            del self.targets[0]
+        self._give_up(503, self.fault or f"no way leads to {self.next_hop}", now)
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes what the transaction has to say."""
+        if self.response is not None and not isinstance(event, ResponseReceived):
+            return
+        if isinstance(event, ResponseReceived):
+            self._responded(event.response, now)
+        elif isinstance(event, TransactionTimedOut):
+            self._try_next(408, "no answer", now)
+        elif isinstance(event, TransportFailed):
+            self._try_next(503, event.reason, now)
+
+    def _responded(self, response: Response, now: float) -> None:
+        if response.is_provisional:
+            if self.is_cancelled:
+                self._send_cancel(now)
+            self.on_response(response, now)
+            return
+        try:
+            if response.status in (401, 407) and not self.is_cancelled and self.core.accounts.answer(self.request, response, self.origin):
+                self._again(now)
+                return
+            if response.is_success:
+                self.core.accounts.accepted(self.request, response)
+        except SipParseError as error:
+            self.fault = f"malformed {error.field}: {error.reason}"
+        if response.status == 503 and len(self.targets) > 1 and not self.is_cancelled:
+            # RFC 3263 §4.3: the next of the servers.
+            self._try_next(503, response.reason, now)
+            return
+        self.response = response
+        self.on_response(response, now)
+
+    def _again(self, now: float) -> None:
+        """The same request with a new CSeq number and branch (§8.1.3.5, §22.2)."""
+        request = self.request
+        request.headers.remove_first("via")
+        number = self.cseq + 1
+        if self.dialog is not None:
+            number = self.dialog.local_seq = max(number, (self.dialog.local_seq or 0) + 1)
+        request.headers.set("CSeq", f"{number} {request.method}")
+        self._send(now)
+
+    def _try_next(self, status: int, fault: str, now: float) -> None:
+        self.fault = fault
+        if len(self.targets) > 1 and not self.is_cancelled:
+            del self.targets[0]
+            self.request.headers.remove_first("via")
+            self._send(now)
+        else:
+            self._give_up(status, fault, now)
+
+    def _give_up(self, status: int, fault: str, now: float) -> None:
+        """Acts as if a final response had come (§8.1.3.1)."""
+        self.fault = fault
+        self.response = response_to(self.request, status)
+        self.on_response(self.response, now)
+
+    def cancel(self) -> None:
+        """Gives the request up (§9.1): CANCEL goes out as soon as a provisional response has come, and never after a final one."""
+        if self.is_cancelled or self.response is not None:
+            return
+        self.is_cancelled = True
+        if self.transaction is not None and self.transaction.state == PROCEEDING:
+            self._send_cancel(self.core.loop.time())
+            self.core.stack.wake()
+
+    def _send_cancel(self, now: float) -> None:
+        transaction = self.transaction
+        if transaction is not None and not self.was_cancelled:
+            self.was_cancelled = True
+            self.core.layer.request(cancel_of(self.request), transaction.flow, now, NOBODY)
+
+
+def next_hop_of(request: Request) -> str:
+    """The URI a request outside dialogs goes to: its topmost Route, or its Request-URI (§8.1.2)."""
+    routes = request.routes
+    return routes[0].uri_text if routes else request.uri_text
+
+
+def host_of(uri: str) -> str | None:
+    """The host of a SIP URI; None where the text is none."""
+    try:
+        parsed = parse_uri(uri)
+    except SipParseError:
+        return None
+    return parsed.host if isinstance(parsed, SipUri) else None

@@ -1,0 +1,199 @@
+"""A call that comes in: rung, answered, declined or sent elsewhere (RFC 3261 §13.3, §9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ringback.agent.call import Call
+from ringback.agent.errors import CallEnded
+from ringback.agent.inspection import Refusal
+from ringback.agent.media import Media
+from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.refusal import UNUSABLE, refusal_of
+from ringback.agent.session import Session
+from ringback.dialog.dialog import Dialog
+from ringback.message.fields.name_addr import NameAddr
+from ringback.message.message import Response
+from ringback.transaction.events import Event, RequestReceived, TransactionTimedOut
+
+if TYPE_CHECKING:
+    from ringback.agent.core import AgentCore
+
+# §13.3.1.1: a provisional response at least every minute, lest a proxy give the call up.
+_REMINDER = 60.0
+
+
+class IncomingCall(Call):
+    """An INVITE of somebody else's. What is not answered when the program is done with it is declined."""
+
+    def __init__(self, core: AgentCore, event: RequestReceived, media: Media) -> None:
+        """Raises one of `refusal.UNUSABLE` where the INVITE's body or Contact is no good; then nothing was changed."""
+        super().__init__(core)
+        self.request = event.request
+        self.media = media
+        self.local_tag = core.token()
+        self._event = event
+        assert event.transaction is not None, "an INVITE has a transaction"
+        self._transaction = event.transaction
+        self._negotiation = Negotiation(media)
+        self._is_final = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._last: Response | None = None
+        self._repeats: asyncio.TimerHandle | None = None
+        octets = description_of(event.request)
+        if octets is not None:
+            self._negotiation.receive(octets)
+        self._has_offer = octets is not None
+        expires = event.request.expires
+        if expires is not None:
+            # §13.3.1 step 1.
+            self._alarm = core.loop.call_later(expires, self._expired)
+        self._transaction.user = self
+
+    @property
+    def remote(self) -> NameAddr:
+        """The caller: From of the INVITE."""
+        return self.request.from_
+
+    @property
+    def is_declined(self) -> bool:
+        """Whether a final response other than 2xx was sent."""
+        return self._is_final and not self.is_answered
+
+    # What the callee does.
+
+    async def ring(self, status: int = 180, reason: str | None = None) -> None:
+        """Says that somebody is being alerted: 180 Ringing, or another 1xx. It is repeated every minute (§13.3.1.1)."""
+        if not 101 <= status <= 199:
+            raise ValueError(f"no provisional response that begins a dialog: {status}")
+        self._check_open()
+        self._provisional(self._response(status, reason))
+
+    async def answer(self) -> Media:
+        """Answers: 200 with our answer (or offer, where the INVITE had none). Returns the media when the ACK has come.
+
+        Where nothing in the offer can be done the call is refused with 488, and where no ACK comes within 32 s it is hung up: `CallEnded`.
+        """
+        self._check_open()
+        response = self._response(200)
+        self.core.add_capabilities(response)
+        try:
+            if self._has_offer:
+                put_description(response, self._negotiation.answer())
+            else:
+                put_description(response, self._negotiation.offer())
+            self._establish(response)
+        except UNUSABLE as error:
+            refusal = refusal_of(error, self.core)
+            self._refuse(refusal)
+            raise CallEnded(f"refused: {error}") from error
+        session = self.session
+        assert session is not None, "the dialog was established"
+        session.dialog.confirm(response)
+        settled: asyncio.Future[None] = self.core.loop.create_future()
+
+        def on_settled(fault: str | None) -> None:
+            if fault is None and not settled.done():
+                settled.set_result(None)
+
+        self._finish()
+        session.accept(self._event, response, on_settled)
+        await self.until(settled)
+        return self.media
+
+    async def decline(self, status: int = 603, reason: str | None = None) -> None:
+        """Refuses the call: 603 Decline, 486 Busy Here, 480 Temporarily Unavailable, or what else from 400 to 699 says why (§13.3.1.3)."""
+        if not 400 <= status <= 699:
+            raise ValueError(f"no refusal: {status}")
+        if not self._is_final:
+            self._refuse(Refusal(status, reason), f"we declined with {status}")
+
+    async def redirect(self, *uris: str, status: int = 302) -> None:
+        """Sends the caller elsewhere (§13.3.1.2): the URIs, the best first."""
+        if not 300 <= status <= 399:
+            raise ValueError(f"no redirection: {status}")
+        if not self._is_final:
+            contacts = tuple(("Contact", f"<{uri}>") for uri in uris)
+            self._refuse(Refusal(status, None, contacts), f"we redirected to {', '.join(uris)}")
+
+    async def hang_up(self, reason: str | None = None) -> None:
+        """Ends the call: BYE where it was answered, else 603."""
+        if self._is_final:
+            await super().hang_up(reason)
+        else:
+            await self.decline()
+
+    # How that is said.
+
+    def _check_open(self) -> None:
+        if self.is_over:
+            raise CallEnded(self.reason or "")
+        if self._is_final:
+            raise RuntimeError("the call has its final response")
+
+    def _response(self, status: int, reason: str | None = None) -> Response:
+        response = self.core.response(self.request, status, reason, tag=self.local_tag)
+        response.headers.carry(self.request.headers, "record-route")
+        response.headers.append("Contact", self.core.identity.contact(self._event.flow.endpoint))
+        return response
+
+    def _establish(self, response: Response) -> None:
+        """The dialog, with the first response that has a To tag (§12.1.1)."""
+        if self.session is None:
+            dialog = Dialog.of_server(self.request, response)
+            self.session = Session(self.core, self, dialog, self._negotiation)
+            self.session.learn(self.request)
+
+    def _provisional(self, response: Response) -> None:
+        self._establish(response)
+        self._last = response
+        self.core.respond(self._transaction, response)
+        self._stop_repeating()
+        self._repeats = self.core.loop.call_later(_REMINDER, self._remind)
+
+    def _remind(self) -> None:
+        if self._last is not None:
+            self._provisional(self._last)
+
+    def _refuse(self, refusal: Refusal, why: str | None = None) -> None:
+        """Sends a final response other than 2xx; the early dialog ends with it."""
+        self._finish()
+        self.core.refuse(self._event, refusal, tag=self.local_tag)
+        self._over(why or f"we refused with {refusal.status}")
+
+    def _finish(self) -> None:
+        self._is_final = True
+        self._stop_repeating()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _stop_repeating(self) -> None:
+        if self._repeats is not None:
+            self._repeats.cancel()
+            self._repeats = None
+
+    def _over(self, reason: str) -> None:
+        if self.session is not None:
+            self.session.end(reason)
+        self.end(reason)
+
+    # What happens to it.
+
+    def cancelled(self, _event: RequestReceived, _now: float) -> None:
+        """§9.2: the caller has given up; nothing happens where the final response is out."""
+        if not self._is_final:
+            self._refuse(Refusal(487), "the caller cancelled")
+
+    def _expired(self) -> None:
+        self._alarm = None
+        if not self._is_final:
+            self._refuse(Refusal(487, "Request Expired"), "the invitation expired")
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes what befalls the INVITE's transaction: an ACK that never came, a transport that failed."""
+        if isinstance(event, TransactionTimedOut) or self._is_final:
+            return
+        self._finish()
+        self._over("the caller cannot be reached")

@@ -1,0 +1,35 @@
+"""What is looked at before a request is acted upon (RFC 3261 §8.2.1 to §8.2.3): method, Request-URI, Require."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ringback.message.message import Request
+from ringback.message.uri import SipUri, TelUri
+
+if TYPE_CHECKING:
+    from ringback.agent.core import AgentCore
+
+_NOTHING: tuple[tuple[str, object], ...] = ()
+
+
+class Refusal(NamedTuple):
+    """A response that acts upon nothing: its status, its reason phrase (None for the RFC's own) and what it carries besides."""
+
+    status: int
+    reason: str | None = None
+    fields: tuple[tuple[str, object], ...] = _NOTHING
+
+
+def inspect(core: AgentCore, request: Request, *, is_in_dialog: bool) -> Refusal | None:
+    """Why a request cannot be acted upon; None where it can. `SipParseError` where a field that is needed is malformed."""
+    method = request.method
+    if method not in core.serving:
+        return Refusal(405, None, (("Allow", core.allow),))
+    if not is_in_dialog and not isinstance(request.uri, SipUri | TelUri):
+        return Refusal(416)
+    if "require" in request.headers.keys:
+        unknown = [tag for tag in request.require if tag not in core.extensions]
+        if unknown:
+            return Refusal(420, None, (("Unsupported", ", ".join(dict.fromkeys(unknown))),))
+    return None

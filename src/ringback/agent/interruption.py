@@ -1,0 +1,57 @@
+"""Running a coroutine so that the end of its call makes whatever it awaits raise `CallEnded`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from ringback.agent.errors import CallEnded
+
+
+class Interruptible:
+    """An awaitable around a coroutine. `interrupt(error)` raises the error at the point where the coroutine waits, whatever it waits for.
+
+    The task that awaits this is cancelled, and the cancellation turned into the error on its way in: timeouts and task groups inside see
+    an ordinary exception.
+    """
+
+    __slots__ = ("_coroutine", "_error", "_task")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._error: CallEnded | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def interrupt(self, error: CallEnded) -> None:
+        """Raises `error` where the coroutine waits; does nothing if it is this coroutine that asks, or if it has ended."""
+        task = self._task
+        if task is not None and not task.done() and task is not asyncio.current_task():
+            self._error = error
+            task.cancel()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self._task = asyncio.current_task()
+        coroutine = self._coroutine
+        try:
+            waited = coroutine.send(None)
+            while True:
+                try:
+                    value = yield waited
+                except asyncio.CancelledError as cancelled:
+                    error, self._error = self._error, None
+                    if error is None:
+                        waited = coroutine.throw(cancelled)
+                    else:
+                        # The cancellation was this object's own, and ends here.
+                        if self._task is not None:
+                            self._task.uncancel()
+                        waited = coroutine.throw(error)
+                except BaseException as error:  # noqa: BLE001 - whatever was thrown in belongs to the coroutine
+                    waited = coroutine.throw(error)
+                else:
+                    waited = coroutine.send(value)
+        except StopIteration:
+            return
+        finally:
+            coroutine.close()

@@ -1,0 +1,248 @@
+"""A call that is placed: its early dialogs, its answers, its redirections (RFC 3261 §13.2, §9.1, §8.1.3.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from ringback.agent.call import Call
+from ringback.agent.errors import CallEnded, Unreachable, failure
+from ringback.agent.exchange import Exchange, next_hop_of
+from ringback.agent.media import Media, MediaFactory
+from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.refusal import UNUSABLE
+from ringback.agent.session import Session
+from ringback.dialog.dialog import Dialog, establishes_dialog
+from ringback.message.errors import SipParseError
+from ringback.message.fields.name_addr import NameAddr
+from ringback.message.message import Response
+from ringback.sdp.description import SessionDescription
+
+if TYPE_CHECKING:
+    from ringback.agent.core import AgentCore
+
+# RFC 3261 §8.1.3.4 names no bound. A choice: no honest chain of redirections is as long as Max-Forwards' 70, few are longer than two.
+MAX_REDIRECTIONS = 10
+
+
+class OutgoingCall(Call):
+    """An INVITE of ours. Awaiting it, or entering it as a context manager, places the call and waits for the answer.
+
+        async with agent.call("sip:bob@example.com") as call: …
+
+    raises `CallRejected`, `CallTimedOut` or `Unreachable` (all `CallFailed`) where it does not come about.
+    """
+
+    def __init__(
+        self,
+        core: AgentCore,
+        uri: str,
+        media: MediaFactory,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        offers: bool = True,
+        follows: bool = True,
+    ) -> None:
+        """`headers` are put into the INVITE; without `offers` the callee is asked to offer; `follows` redirections."""
+        super().__init__(core)
+        self.uri = uri
+        self.ringing: asyncio.Future[Response] = core.loop.create_future()
+        """Done with the first 1xx that says the callee is being alerted or that it is worked on there: 101 to 199."""
+        self.sessions: dict[str | None, Session] = {}
+        """One for each party that has answered so far, provisionally or not, by its tag."""
+        self._headers = list(headers)
+        self._make_media = media
+        self._offers = offers
+        self._follows = follows
+        self._offer: SessionDescription | None = None
+        self._exchange: Exchange | None = None
+        self._answered: asyncio.Future[None] = core.loop.create_future()
+        # Nobody may be waiting when it fails.
+        self._answered.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._is_placed = False
+        self._is_given_up = False
+        self._redirections: list[str] = []
+        self._tried: list[str] = [uri]
+
+    @property
+    def remote(self) -> NameAddr:
+        """The callee: To of the INVITE."""
+        return self.request.to
+
+    async def place(self) -> None:
+        """Sends the INVITE; returns at once. Raises `Unreachable` where no way leads there."""
+        if self._is_placed:
+            return
+        self._is_placed = True
+        core = self.core
+        request = core.request("INVITE", self.uri)
+        try:
+            endpoint = await core.endpoint_towards(next_hop_of(request))
+        except SipParseError as error:
+            raise Unreachable(503, f"{self.uri}: {error.reason}") from error
+        if endpoint is None:
+            self.reason = "unreachable"
+            raise Unreachable(503, f"no way leads to {next_hop_of(request)}")
+        self.media = self._make_media(endpoint.advertised)
+        headers = request.headers
+        headers.append("Contact", core.identity.contact(endpoint))
+        for name, value in self._headers:
+            headers.append(name, value)
+        core.add_capabilities(request)
+        if self._offers:
+            self._offer = Negotiation(self.media).offer()
+            put_description(request, self._offer)
+        self.request = request
+        if self._is_given_up:
+            raise CallEnded("given up before it was placed")
+        self._exchange = core.begin(request, self._responded)
+
+    async def answered(self) -> Media:
+        """Waits for the answer, placing the call if that was not done; gives the media. Raises `CallFailed`, or `CallEnded` if given up."""
+        await self.place()
+        await asyncio.shield(self._answered)
+        return self.media
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return self._answer().__await__()
+
+    async def _answer(self) -> Self:
+        try:
+            await self.answered()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self
+
+    async def __aenter__(self) -> Self:
+        return await self._answer()
+
+    def cancel(self) -> None:
+        """Gives the call up: CANCEL (§9.1). Whoever answers all the same is hung up on."""
+        if self._answered.done() or self._is_given_up:
+            return
+        self._is_given_up = True
+        if self._exchange is not None:
+            self._exchange.cancel()
+        self._fail(CallEnded("we gave up"), "we gave up")
+
+    async def hang_up(self, reason: str | None = None) -> None:
+        """Ends the call: BYE where it was answered, CANCEL before."""
+        if self._answered.done():
+            await super().hang_up(reason)
+        else:
+            self.cancel()
+
+    # What comes back.
+
+    def _session(self, response: Response) -> Session:
+        """The session with the party that sent a response; a new party begins a new dialog (§13.2.2.1, §13.2.2.4)."""
+        session = self.sessions.get(response.to_tag)
+        if session is None:
+            assert self._exchange is not None, "a response has a request"
+            dialog = Dialog.of_client(self._exchange.request, response)
+            negotiation = Negotiation(self.media)
+            if self._offer is not None:
+                negotiation.offer(self._offer)
+            session = self.sessions[response.to_tag] = Session(self.core, self, dialog, negotiation)
+        return session
+
+    def _responded(self, response: Response, _now: float) -> None:
+        if response.is_provisional:
+            if response.status > 100:
+                self._progressed(response)
+        elif response.is_success:
+            self._accepted(response)
+        elif not self._answered.done() or self._is_given_up:
+            self._refused(response)
+
+    def _progressed(self, response: Response) -> None:
+        """§13.2.2.1: somebody works on it; perhaps an early dialog, perhaps early media."""
+        if self._answered.done():
+            return
+        try:
+            if establishes_dialog(response):
+                session = self._session(response)
+                session.learn(response)
+                octets = description_of(response)
+                if octets is not None and session.negotiation.awaits_answer:
+                    session.negotiation.preview(octets)
+        except UNUSABLE:
+            # Of no use as a dialog or as media; that it rings is true all the same.
+            pass
+        if not self.ringing.done():
+            self.ringing.set_result(response)
+
+    def _accepted(self, response: Response) -> None:
+        """§13.2.2.4: every 2xx is acknowledged; the first one is the call, any other party is hung up on."""
+        assert self._exchange is not None, "a response has a request"
+        try:
+            session = self._session(response)
+        except SipParseError as error:
+            # Without a Contact there is nowhere to send an ACK or a BYE.
+            self._fail(failure(500, f"unusable 2xx: {error}", response, is_call=True), f"unusable 2xx: {error}")
+            return
+        is_known = session.acknowledgement is not None
+        fault = session.take_2xx(self._exchange, response)
+        if is_known:
+            return
+        if fault is not None or self._is_given_up or (self.session is not None and self.session is not session):
+            self.core.spawn(session.hang_up())
+            if fault is not None and self.session is None:
+                self._fail(failure(488, fault, response, is_call=True), fault)
+            return
+        self.session = session
+        # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
+        self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
+        if not self._answered.done():
+            self._answered.set_result(None)
+
+    def _refused(self, response: Response) -> None:
+        """§13.2.2.3: all early dialogs are over; a redirection may be followed (§13.2.2.2)."""
+        self._end_early()
+        exchange = self._exchange
+        assert exchange is not None, "a response has a request"
+        if 300 <= response.status < 400 and self._follows:
+            self._redirections += self._targets_in(response)
+        if self._redirections and not self._is_given_up and response.status < 600:
+            self._redirected(exchange, self._redirections.pop(0))
+            return
+        answer = None if exchange.fault else response
+        fault = failure(response.status, response.reason, answer, is_call=True, fault=exchange.fault)
+        self._fail(fault, str(fault))
+
+    def _targets_in(self, response: Response) -> list[str]:
+        """The Contacts of a 3xx, best first, without those that were tried already (§8.1.3.4)."""
+        try:
+            contacts = [contact for contact in response.contacts if isinstance(contact, NameAddr)]
+            contacts.sort(key=lambda contact: 1.0 if contact.q is None else contact.q, reverse=True)
+        except SipParseError:
+            return []
+        targets = []
+        for contact in contacts:
+            if contact.uri_text not in self._tried and len(self._tried) <= MAX_REDIRECTIONS:
+                self._tried.append(contact.uri_text)
+                targets.append(contact.uri_text)
+        return targets
+
+    def _redirected(self, exchange: Exchange, uri: str) -> None:
+        """The same request to another target: From, To and Call-ID as before, the number one higher (§8.1.3.4)."""
+        request = exchange.request.copy()
+        request.headers.remove_first("via")
+        request.headers.set("CSeq", f"{exchange.cseq + 1} INVITE")
+        for name in ("Authorization", "Proxy-Authorization"):
+            request.headers.remove(name)
+        request.uri = uri
+        self.request = request
+        self._exchange = self.core.begin(request, self._responded)
+
+    def _end_early(self) -> None:
+        for session in list(self.sessions.values()):
+            if session is not self.session and session.dialog.is_early:
+                session.end("the call was not answered there")
+
+    def _fail(self, error: Exception, reason: str) -> None:
+        if not self._answered.done():
+            self._answered.set_exception(error)
+        self.end(reason)

@@ -1,0 +1,271 @@
+"""The INVITE usage of a dialog: what was agreed upon, and every request that may come within it (RFC 3261 §12.2, §14, §15, RFC 5057)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ringback.agent.acceptance import Acceptance
+from ringback.agent.acknowledgement import Acknowledgement
+from ringback.agent.modification import receive_reinvite, receive_update
+from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.refusal import UNUSABLE
+from ringback.agent.usage import leave
+from ringback.dialog.dialog import Dialog
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.transaction.events import RequestReceived
+
+if TYPE_CHECKING:
+    from ringback.agent.call import Call
+    from ringback.agent.core import AgentCore
+    from ringback.agent.exchange import Exchange
+
+
+class Session:
+    """One party's side of a call with one peer. It ends once; `call.session_ended` hears of it."""
+
+    __slots__ = (
+        "_waiting",
+        "acceptance",
+        "acknowledgement",
+        "call",
+        "core",
+        "dialog",
+        "exchange",
+        "is_over",
+        "negotiation",
+        "peer_allows",
+        "peer_supports",
+        "turn",
+    )
+
+    def __init__(self, core: AgentCore, call: Call, dialog: Dialog, negotiation: Negotiation) -> None:
+        self.core = core
+        self.call = call
+        self.dialog = dialog
+        self.negotiation = negotiation
+        self.acceptance: Acceptance | None = None
+        """The 2xx of ours whose ACK has not come yet."""
+        self.acknowledgement: Acknowledgement | None = None
+        """Our ACK of the peer's latest 2xx to an INVITE."""
+        self.exchange: Exchange | None = None
+        """The re-INVITE of ours that is under way."""
+        self.turn: asyncio.Lock | None = None
+        """Held by whoever modifies the session; made when first needed."""
+        self.is_over = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self.peer_allows: frozenset[str] | None = None
+        """The methods the peer says it takes (Allow); None where it has said nothing."""
+        self.peer_supports: frozenset[str] = frozenset()
+        dialog.begin(self)
+        core.dialogs.add(dialog)
+
+    def learn(self, message: Request | Response) -> None:
+        """Takes the peer's Allow and Supported, where a message has them (§20.5, §20.37)."""
+        headers = message.headers
+        if "allow" in headers.keys:
+            self.peer_allows = frozenset(headers.values("allow"))
+        if "supported" in headers.keys:
+            self.peer_supports = frozenset(headers.values("supported"))
+
+    def allows(self, method: str) -> bool:
+        """Whether the peer takes a method, as far as it has said."""
+        return self.peer_allows is None or method in self.peer_allows
+
+    # Requests of ours.
+
+    def request(self, method: str) -> Request:
+        """The next request within the dialog; one that refreshes the target gets its Contact when it is sent."""
+        request = self.dialog.request(method)
+        if self.core.software is not None:
+            request.headers.append("User-Agent", self.core.software)
+        return request
+
+    async def ask(self, request: Request) -> Exchange:
+        """Sends a request within the dialog and waits for its final response; what that ends has ended when this returns (RFC 5057 §5)."""
+        exchange = await self.core.ask(request, dialog=self.dialog)
+        self.judge(request.method, exchange)
+        return exchange
+
+    def judge(self, method: str, exchange: Exchange) -> None:
+        """Ends the session where a final response says that the peer knows of none (§12.2.1.2)."""
+        response = exchange.response
+        assert response is not None, "the exchange has ended"
+        if response.status in (408, 481) and method != "BYE":
+            self.end(f"{response.status} to our {method}: the peer has no such call")
+            if response.status == 408:
+                # §12.2.1.2: the dialog ends with a BYE, in case the peer is still there.
+                self.send_bye()
+
+    def send_bye(self, reason: str | None = None) -> asyncio.Task[Exchange]:
+        """Sends BYE; its task ends with the exchange."""
+        request = self.request("BYE")
+        if reason is not None:
+            request.headers.append("Reason", reason)
+        return self.core.spawn(self.core.ask(request, dialog=self.dialog))
+
+    async def hang_up(self, reason: str | None = None) -> None:
+        """Ends the session with a BYE (§15.1.1); waits for its answer. The callee's waits for the ACK first, as §15 demands."""
+        if self.is_over:
+            return
+        await self.settled()
+        if self.has_ended():
+            return
+        bye = self.send_bye(reason)
+        self.end("we hung up")
+        await asyncio.shield(bye)
+
+    def has_ended(self) -> bool:
+        """`is_over`, looked at again after a wait."""
+        return self.is_over
+
+    async def settled(self) -> None:
+        """Waits for the ACK of our latest 2xx, if one is missing: until it comes, or until the session ends for want of it."""
+        if self.acceptance is not None:
+            waiting = self.core.loop.create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def take_2xx(self, exchange: Exchange, response: Response) -> str | None:
+        """Takes a 2xx to our INVITE or UPDATE and acknowledges it (§13.2.2.4); gives the fault where its body is no good.
+
+        An INVITE's offer that nothing can be done with is answered, every stream refused, and it is for the caller to hang up.
+        """
+        if exchange.request.method == "INVITE" and self.acknowledgement is not None and self.acknowledgement.cseq == exchange.cseq:
+            self.acknowledgement.send()
+            return None
+        negotiation = self.negotiation
+        fault = None
+        answer = None
+        try:
+            if self.dialog.is_early:
+                self.dialog.confirm(response)
+            else:
+                self.dialog.refresh_target(response)
+            self.learn(response)
+            octets = description_of(response)
+            if negotiation.awaits_answer:
+                if octets is None:
+                    fault = "the 2xx has no answer to our offer"
+                else:
+                    negotiation.receive(octets)
+            elif octets is not None and not exchange.request.body:
+                negotiation.receive(octets)
+                answer = negotiation.answer_or_refuse()
+        except UNUSABLE as error:
+            fault = f"the 2xx is unusable: {error}"
+        if exchange.request.method == "INVITE":
+            ack = self.dialog.ack(exchange.cseq)
+            ack.headers.carry(exchange.request.headers, "authorization", "proxy-authorization")
+            if answer is not None:
+                put_description(ack, answer)
+            self.acknowledgement = Acknowledgement(self.core, ack, self.dialog.next_hop)
+        return fault
+
+    # Requests of the peer's.
+
+    def receive_request(self, event: RequestReceived, now: float) -> bool:
+        """Takes a request within the dialog; False where it is for another usage."""
+        method = event.request.method
+        if method == "ACK":
+            self._acknowledged(event.request)
+            return True
+        receive = _WITHIN.get(method)
+        if receive is not None:
+            receive(self, event, now)
+            return True
+        if method in ("NOTIFY", "SUBSCRIBE"):
+            return False
+        self.core.serve(event, now)
+        return True
+
+    def _acknowledged(self, ack: Request) -> None:
+        if self.acceptance is not None and ack.cseq.number == self.acceptance.cseq:
+            self.acceptance.acknowledge(ack)
+
+    def receive_bye(self, event: RequestReceived, now: float) -> None:
+        """§15.1.2: 200 whatever else is under way; what is pending is answered 487."""
+        transaction = event.transaction
+        assert transaction is not None, "a BYE has a transaction"
+        self.core.respond(transaction, self.core.response(event.request, 200))
+        self.end(_ended_by(event.request))
+
+    # Accepting an INVITE of the peer's.
+
+    def accept(self, event: RequestReceived, response: Response, settled: Callable[[str | None], None]) -> None:
+        """Sends a 2xx to the peer's INVITE and repeats it until its ACK comes.
+
+        `settled(None)` says that the session stands; else it is over, for the reason given.
+        """
+        assert event.transaction is not None, "an INVITE has a transaction"
+
+        def on_end(ack: Request | None) -> None:
+            self.acceptance = None
+            fault = "no ACK came" if ack is None else self._take_answer(ack)
+            if fault is not None and not self.is_over:
+                # §13.3.1.4: the dialog is confirmed all the same, so it is a BYE that ends it.
+                self.send_bye()
+                self.end(fault)
+            self._settle()
+            settled(fault)
+
+        self.acceptance = Acceptance(self.core, event.transaction, response, on_end)
+
+    def _take_answer(self, ack: Request) -> str | None:
+        """Takes the answer in an ACK where our 2xx had an offer; the fault where that is no good."""
+        if not self.negotiation.awaits_answer:
+            return None
+        try:
+            octets = description_of(ack)
+            if octets is None:
+                return "the ACK has no answer to our offer"
+            self.negotiation.receive(octets)
+        except UNUSABLE as error:
+            return f"the answer in the ACK is unusable: {error}"
+        return None
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    # The end.
+
+    def end(self, reason: str) -> None:
+        """The session is over: nothing more is repeated, the dialog forgets it, the call hears of it."""
+        if self.is_over:
+            return
+        self.is_over = True
+        if self.acceptance is not None:
+            self.acceptance.abandon()
+            self.acceptance = None
+        self._settle()
+        leave(self.core, self.dialog, self)
+        self.call.session_ended(self, reason)
+
+    def close(self) -> None:
+        """Hangs up, in a task of the core's."""
+        self.core.spawn(self.hang_up())
+
+    def dialog_ended(self, reason: str) -> None:
+        """The dialog is gone, and the session with it."""
+        self.end(reason)
+
+
+_WITHIN: dict[str, Callable[[Session, RequestReceived, float], None]] = {
+    "INVITE": receive_reinvite,
+    "UPDATE": receive_update,
+    "BYE": Session.receive_bye,
+}
+
+
+def _ended_by(bye: Request) -> str:
+    """The peer's BYE in words, its Reason (RFC 3326) if it gives one."""
+    try:
+        reasons = bye.headers.values("Reason")
+    except SipParseError:
+        reasons = []
+    return "; ".join(["the peer hung up", *[str(reason) for reason in reasons]])
