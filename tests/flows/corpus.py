@@ -31,10 +31,12 @@ _RFC3665 = {
 _RFC5359 = {
     "client.atlanta.example.com": "Alice",
     "192.0.2.103": "Alice",
+    "a8342043f@atlanta.example.com": "Alice",
     "client.biloxi.example.com": "Bob",
     "192.0.2.105": "Bob",
     "client.chicago.example.com": "Carol",
     "192.0.2.114": "Carol",
+    "39itp34klkd@chicago.example.com": "Carol",
     "client2.biloxi.example.com": "Bill",
     "192.0.2.113": "Bill",
     "pc.biloxi.example.com": "PC",
@@ -47,12 +49,25 @@ _RFC5359 = {
     "gw1.example.com": "Gateway",
 }
 HOSTS: Mapping[str, Mapping[str, str]] = {"rfc3665": _RFC3665, "rfc5359": _RFC5359, "rfc5589": {}}
-"""Whose host a name or address is, by RFC; `NAME@PLACE` where one has several."""
+"""Whose host a name, an address or a `user@host` is, by RFC; `NAME@PLACE` where one has several."""
 
+_REGISTRATION = {"ss2.biloxi.example.com": "SIP Server"}
+_FORWARDING = {
+    "ss1.example.com": "Proxy",
+    "192.0.2.54": "Proxy",
+    "client.biloxi.example.com": "B1",
+    "client2.biloxi.example.com": "B2",
+    "client3.biloxi.example.com": "B3",
+    "client4.biloxi.example.com": "B4",
+}
 # What a flow calls otherwise than the rest of its RFC does.
-_OF_ONE_FLOW = {
-    **{("rfc3665", section): {"ss2.biloxi.example.com": "SIP Server"} for section in ("2.1", "2.2", "2.3", "2.4", "2.5")},
+_OF_ONE_FLOW: Mapping[tuple[str, str], Mapping[str, str]] = {
+    **{("rfc3665", section): _REGISTRATION for section in ("2.1", "2.2", "2.3", "2.4", "2.5")},
     ("rfc5359", "2.3"): {"server.example.com": "Music Server"},
+    **{("rfc5359", section): _FORWARDING for section in ("2.7", "2.8", "2.9", "2.12")},
+    **{("rfc5359", section): {"b54gh42f5@biloxi.example.com": "Bob"} for section in ("2.10", "2.11")},
+    ("rfc5359", "2.13"): {"ms.biloxi.example.com": "Announcement Server", "announce.biloxi.example.com": "Announcement Server"},
+    ("rfc5359", "2.16"): {"pc.biloxi.example.com": "Bill", "192.0.2.114": "Bill"},
 }
 
 

@@ -1,0 +1,141 @@
+"""Plays a flow on a simulated network: who takes part, what they do, and whether what was said is the RFC's flow.
+
+    ALICE = Phone("Alice", "192.0.2.101", "alice@atlanta.example.com", server="192.0.2.111")
+    PROXY = Server("Proxy 1", "192.0.2.111", domains=("atlanta.example.com",))
+
+    async def scenario(stage: Stage) -> None:
+        …
+
+    played = perform(scenario, ALICE, PROXY, …, names={"biloxi.example.com": ["192.0.2.222"]})
+    played.shows(flow("rfc3665", "3.8"), FIGURE, Differs("F10 F12", "To tag", …))
+
+A `Phone` says exactly what the scenario tells it (`stage.phones["Alice"]`); a `Server` is ours. The order of the cast is that of the
+ladder's columns. What is said before the scenario begins, while everybody gets ready, and after it has been quiet for a while is no part
+of the flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+from ringback.testing import Network, run
+from tests.flows.comparison import Difference, same_messages
+from tests.flows.consistency import broken_rules
+from tests.flows.corpus import CorpusFlow, Step
+from tests.flows.wire import element, ladder, said, same_ladder
+from tests.server.party import House, Party
+
+# Seconds after the last word that must pass in silence: longer than 64*T1, the longest anything is repeated.
+QUIET = 40.0
+
+
+class Phone(NamedTuple):
+    """An endpoint that does what it is told; where `bound`, its server knows where it is."""
+
+    name: str
+    host: str
+    aor: str
+    server: str
+    bound: bool = True
+
+
+class Server(NamedTuple):
+    """A server of ours: registrar, location service and proxy of its domains."""
+
+    name: str
+    host: str
+    domains: tuple[str, ...]
+    config: Mapping[str, Any] = {}
+
+
+Part = Phone | Server
+
+
+class Stage:
+    """Everybody, once they are there."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self.network = Network(delay=0.01)
+        self.names = {name: list(addresses) for name, addresses in names.items()}
+        self.hosts: dict[str, str] = {}
+        self.phones: dict[str, Party] = {}
+        self.servers: dict[str, House] = {}
+        self.faults: list[dict[str, Any]] = []
+        self.began = 0.0
+
+    async def resolve(self, name: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        """Names as everybody here knows them, in the form of `getaddrinfo`: no test asks the real DNS."""
+        if name not in self.names:
+            raise socket.gaierror(f"{name} is not known here")
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (host, port)) for host in self.names[name]]
+
+    async def enter(self, part: Part, life: AsyncExitStack) -> None:
+        """Lets somebody in, until `life` ends."""
+        self.hosts[part.host] = part.name
+        if isinstance(part, Server):
+            self.servers[part.name] = await life.enter_async_context(
+                House(self.network, domains=part.domains, host=part.host, **part.config)
+            )
+        else:
+            phone = Party(self.network, part.aor.partition("@")[0], part.host, server=part.server)
+            self.phones[part.name] = await phone.open()
+            life.push_async_callback(phone.transports.close)
+
+    def bind(self, part: Phone) -> None:
+        """Makes a phone known to its server, as a REGISTER would."""
+        user, _, domain = part.aor.partition("@")
+        for house in self.servers.values():
+            if house.host == part.server:
+                house.bind(user, self.phones[part.name].uri, domain=domain)
+
+
+class Played(NamedTuple):
+    """What was said."""
+
+    steps: list[Step]
+    hosts: Mapping[str, str]
+    elements: Sequence[str]
+    proxies: Collection[str]
+
+    def shows(self, flow: CorpusFlow, figure: str, *differences: Difference, only: str | None = None, others: Collection[str] = ()) -> None:
+        """Asserts that this is the RFC's flow but for the differences, breaks no rule of RFC 3261, and looks like the figure."""
+        steps = same_messages(self.steps, flow, self.hosts, *differences, only=only)
+        broken = broken_rules(steps, self.hosts, proxies=self.proxies, others=others)
+        assert broken == [], "\n".join([f"{flow} breaks rules:", *broken])
+        drawn = ladder(steps, self.elements)
+        assert same_ladder(drawn, figure), f"{flow} looks like this:\n{drawn}"
+
+
+def perform(
+    scenario: Callable[[Stage], Coroutine[None, None, None]], *cast: Part, names: Mapping[str, Sequence[str]] | None = None
+) -> Played:
+    """Plays a scenario with this cast; `names` is what the DNS knows, everybody's own names beside it."""
+    return run(_perform(scenario, cast, names or {}))
+
+
+async def _perform(
+    scenario: Callable[[Stage], Coroutine[None, None, None]], cast: Sequence[Part], names: Mapping[str, Sequence[str]]
+) -> Played:
+    stage = Stage(names)
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as life:
+        # The phones close before the servers look whether anything is left.
+        for part in sorted(cast, key=lambda part: not isinstance(part, Server)):
+            await stage.enter(part, life)
+        loop.getaddrinfo = stage.resolve  # type: ignore[method-assign,assignment]  # no test asks the real DNS
+        loop.set_exception_handler(lambda _, context: stage.faults.append(context))
+        for part in cast:
+            if isinstance(part, Phone) and part.bound:
+                stage.bind(part)
+        stage.began = loop.time()
+        await scenario(stage)
+        await asyncio.sleep(QUIET)
+        # In a copy: whoever leaves may say goodbye.
+        steps = said(stage.network, stage.hosts, since=stage.began)
+    assert stage.faults == [], "an exception in a callback would only be logged"
+    elements = list(dict.fromkeys(element(part.name) for part in cast))
+    return Played(steps, stage.hosts, elements, set(stage.servers))
