@@ -45,8 +45,8 @@ class OfferPending(SdpError):  # noqa: N818  # it says what is the case: an offe
 class OfferAnswer:
     """The exchanges of offers and answers within one dialog. Descriptions given to it are no longer to be changed; take copies.
 
-    `local` and `remote` are in force, ours and the peer's, None before the first answer. `pending` is the open offer. `sent` is what we
-    gave the peer last, refused or not: the next one's o= line continues it.
+    `local` and `remote` are in force, ours and the peer's, None before the first answer. `pending` is the open offer. `sent` is the
+    newest edition that we gave the peer, refused or not: the next one's o= line continues it.
     """
 
     __slots__ = ("state", "local", "remote", "pending", "sent", "payload_types")
@@ -75,7 +75,8 @@ class OfferAnswer:
                 fault = self.payload_types.fault(description)
         if fault is not None:
             raise ValueError(fault)
-        self.state, self.pending, self.sent = state, description, description
+        self._send(description)
+        self.state, self.pending = state, description
 
     def receive_answer(self, description: SessionDescription) -> None:
         """The peer's answer to our offer; both are in force. SdpError where it does not fit, or where there is nothing to answer."""
@@ -102,7 +103,7 @@ class OfferAnswer:
         fault = misfit(self.pending, description) or impropriety(self.pending, description) or self._succession_fault(description)
         if fault is not None:
             raise ValueError(fault)
-        self.sent = description
+        self._send(description)
         self._agree(state, description, self.pending)
 
     def roll_back(self) -> None:
@@ -117,6 +118,11 @@ class OfferAnswer:
     def _agree(self, state: str, local: SessionDescription, remote: SessionDescription) -> None:
         self.payload_types.learn(local, remote)
         self.state, self.local, self.remote, self.pending = state, local, remote, None
+
+    def _send(self, description: SessionDescription) -> None:
+        # What is in force may go out again after a refused offer, whose version is used up nevertheless.
+        if self.local is None or self.sent is None or description.origin.version >= self.sent.origin.version:
+            self.sent = description
 
     def _succession_fault(self, description: SessionDescription) -> str | None:
         # What is in force may be said again under its own version, even after an offer that was refused.
