@@ -7,7 +7,7 @@ from ringback.sdp.errors import SdpError
 from ringback.sdp.grammar import TOKEN, ascii_lower, parse_number
 
 # rtpmap-value = payload-type SP encoding-name "/" clock-rate [ "/" encoding-params ]
-_rtpmap = re.compile(rf"([0-9]++) ++({TOKEN})/([0-9]++)(?:/([0-9]++))?+ *+").fullmatch
+_rtpmap = re.compile(rf"([0-9]++) ++({TOKEN})/([0-9]++)(?:/([0-9]++))? *+").fullmatch
 
 MAX_PAYLOAD_TYPE = 127
 MAX_CLOCK_RATE = 2**32 - 1

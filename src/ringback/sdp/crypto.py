@@ -8,7 +8,7 @@ from ringback.sdp.errors import SdpError
 from ringback.sdp.grammar import parse_number, words
 
 # key-method ":" key-info, of which "inline" alone is defined: key-salt ["|" lifetime] ["|" mki]
-_inline = re.compile(r"(?i:inline):([A-Za-z0-9+/=]++)(?:\|(2\^)?+([0-9]++)(?!:))?+(?:\|([0-9]++):([0-9]++))?+").fullmatch
+_inline = re.compile(r"(?i:inline):([A-Za-z0-9+/=]++)(?:\|(2\^)?([0-9]++)(?!:))?(?:\|([0-9]++):([0-9]++))?").fullmatch
 _is_suite = re.compile(r"[A-Za-z0-9_]++").fullmatch
 
 MAX_TAG = 999_999_999

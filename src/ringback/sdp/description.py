@@ -30,7 +30,7 @@ class SessionDescription(Section):
         """A permanent session (`t=0 0`) without an address of its own; ValueError for a name that no line can hold."""
         super().__init__()
         self.lines = [("v", "0"), ("o", str(origin)), ("s", checked_text(name or "-")), ("t", "0 0")]
-        self._media = list(media)
+        self.media = list(media)
         self._received = None
 
     @classmethod
@@ -89,6 +89,8 @@ class SessionDescription(Section):
     @media.setter
     def media(self, media: Iterable[MediaDescription]) -> None:
         self._media = list(media)
+        for medium in self._media:
+            medium.session_lines = self.lines
 
     @property
     def origin(self) -> Origin:
@@ -130,9 +132,7 @@ class SessionDescription(Section):
         other = type(self).__new__(type(self))
         other.lines = self.lines[:]
         other.session_lines = []
-        other._media = [medium.copy() for medium in self._media]
-        for medium in other._media:
-            medium.session_lines = other.lines
+        other.media = [medium.copy() for medium in self._media]
         other._received = self._received
         return other
 

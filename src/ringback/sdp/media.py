@@ -9,7 +9,7 @@ from ringback.sdp.codec import MAX_PAYLOAD_TYPE, PCMA, PCMU, STATIC, TELEPHONE_E
 from ringback.sdp.crypto import Crypto
 from ringback.sdp.errors import SdpError
 from ringback.sdp.fingerprint import Fingerprint
-from ringback.sdp.grammar import TOKEN, checked_token, is_token, parse_decimal, parse_number, words
+from ringback.sdp.grammar import TOKEN, checked_text, checked_token, is_token, parse_decimal, parse_number, words
 from ringback.sdp.rtcp import Rtcp
 from ringback.sdp.section import Section
 
@@ -17,9 +17,11 @@ MAX_PORT = 65_535
 MAX_TIME = 60_000
 """Longest packet time, in milliseconds. A choice: no packet holds a minute."""
 
+# proto  =  token *("/" token)
+_PROTOCOL = rf"{TOKEN}(?>(?:/{TOKEN})*)"
 # media-field = %s"m" "=" media SP port ["/" integer] SP proto 1*(SP fmt) CRLF
-_media_line = re.compile(rf"({TOKEN}) (0|[1-9][0-9]{{0,4}})(?:/([1-9][0-9]{{0,4}}))?+ ({TOKEN}(?:/{TOKEN})*+) ([^ ].*+)").fullmatch
-_is_protocol = re.compile(rf"{TOKEN}(?:/{TOKEN})*+").fullmatch
+_media_line = re.compile(rf"({TOKEN}) (0|[1-9][0-9]{{0,4}})(?:/([1-9][0-9]{{0,4}}))? ({_PROTOCOL}) ([^ ].*+)").fullmatch
+_is_protocol = re.compile(_PROTOCOL).fullmatch
 # ice-char = ALPHA / DIGIT / "+" / "/"
 _is_ufrag = re.compile(r"[A-Za-z0-9+/]{4,256}").fullmatch
 _is_password = re.compile(r"[A-Za-z0-9+/]{22,256}").fullmatch
@@ -143,6 +145,9 @@ class MediaDescription(Section):
 
     @codecs.setter
     def codecs(self, codecs: Sequence[Codec]) -> None:
+        for codec in codecs:
+            checked_token(codec.name, "a codec's name")
+            checked_text(codec.fmtp or "")
         formats = [str(codec.payload_type) for codec in codecs]
         if len(set(formats)) != len(formats) or any(not 0 <= codec.payload_type <= MAX_PAYLOAD_TYPE for codec in codecs):
             raise ValueError("payload types are from 0 to 127, each for one codec")
@@ -150,7 +155,7 @@ class MediaDescription(Section):
         former, self.lines[:] = self.lines[:], lines
         for codec in codecs:
             self.add_attribute("rtpmap", str(codec))
-            if codec.fmtp is not None:
+            if codec.fmtp:
                 self.add_attribute("fmtp", f"{codec.payload_type} {codec.fmtp}")
         for _, value in former:
             name, _, text = value.partition(":")
