@@ -39,7 +39,7 @@ class Call:
         self.reason: str | None = None
         """Why the call is over; None while it is not."""
         self.interruptible: Interruptible | None = None
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._promises: set[asyncio.Future[Any]] = set()
 
     # What can be asked.
 
@@ -102,9 +102,8 @@ class Call:
     async def ended(self) -> str:
         """Waits until the call is over; gives the reason."""
         if self.reason is None:
-            over: asyncio.Future[None] = self.core.loop.create_future()
             try:
-                await self.until(over)
+                await self.promise()
             except CallEnded as ended:
                 return ended.reason
         return self.reason or ""
@@ -118,20 +117,31 @@ class Call:
 
     # How it ends.
 
-    async def until(self, future: asyncio.Future[T]) -> T:
-        """Waits for a future; raises `CallEnded` where the call ends first."""
+    def promise(self) -> asyncio.Future[Any]:
+        """A future for a verb to wait on: it raises `CallEnded` where the call ends first. Whoever waits does so at once."""
+        promise: asyncio.Future[Any] = self.core.loop.create_future()
         if self.reason is not None:
-            raise CallEnded(self.reason)
-        ended: asyncio.Future[Any] = self.core.loop.create_future()
-        self._waiting.add(ended)
-        try:
-            await asyncio.wait((future, ended), return_when=asyncio.FIRST_COMPLETED)
-            if future.done():
-                return future.result()
-            raise CallEnded(self.reason or "")
-        finally:
-            self._waiting.discard(ended)
-            ended.cancel()
+            promise.set_exception(CallEnded(self.reason))
+        else:
+            self._promises.add(promise)
+            promise.add_done_callback(self._promises.discard)
+        return promise
+
+    async def until(self, task: asyncio.Task[T]) -> T:
+        """Waits for a task; raises `CallEnded` where the call ends first, and lets the task go on."""
+        promise = self.promise()
+
+        def pass_on(done: asyncio.Task[T]) -> None:
+            if not promise.done() and not done.cancelled():
+                error = done.exception()
+                if error is None:
+                    promise.set_result(done.result())
+                else:
+                    promise.set_exception(error)
+
+        task.add_done_callback(pass_on)
+        result: T = await promise
+        return result
 
     def session_ended(self, session: Session, reason: str) -> None:
         """Hears from a session of this call that it is over."""
@@ -144,9 +154,9 @@ class Call:
             return
         self.reason = reason
         self.media.close()
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
+        for promise in list(self._promises):
+            if not promise.done():
+                promise.set_exception(CallEnded(reason))
         if self.interruptible is not None:
             self.interruptible.interrupt(CallEnded(reason))
 

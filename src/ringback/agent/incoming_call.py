@@ -91,7 +91,7 @@ class IncomingCall(Call):
         session = self.session
         assert session is not None, "the dialog was established"
         session.dialog.confirm(response)
-        settled: asyncio.Future[None] = self.core.loop.create_future()
+        settled = self.promise()
 
         def on_settled(fault: str | None) -> None:
             if fault is None and not settled.done():
@@ -99,7 +99,7 @@ class IncomingCall(Call):
 
         self._finish()
         session.accept(self._event, response, on_settled)
-        await self.until(settled)
+        await settled
         return self.media
 
     async def decline(self, status: int = 603, reason: str | None = None) -> None:
