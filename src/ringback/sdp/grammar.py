@@ -1,7 +1,7 @@
 """The basic rules of RFC 8866 §9 that every line is built from: token, number, visible text.
 
-Patterns of this room are linear. Only a single class of characters is repeated possessively: CPython before 3.11.5 takes the first half
-of a group that matches by half (`(?:/a)*+` takes the slash of `/b`) where the group is repeated so; an atomic group it treats rightly.
+Patterns of this room are linear. No group is repeated possessively, only single classes of characters: in CPython 3.11.2 `(?:/b++)*+`
+takes the slash of `/c`. A repeated group stands in an atomic one instead, which is read rightly.
 """
 
 import re
@@ -42,11 +42,9 @@ def parse_decimal(text: str, maximum: int) -> float:
 
 
 def words(text: str) -> list[str]:
-    """The parts of `text` between spaces.
-
-    # Departs from RFC 8866 §5: runs of spaces and spaces at either end separate like one, since phones (and RFC 4475 itself, in
-    # `t= 0 0`) write them.
-    """
+    """The parts of `text` between spaces."""
+    # Departs from RFC 8866 §5: runs of spaces and spaces at either end separate like one, since phones, and RFC 4475's own examples
+    # (`t= 0 0`), write them.
     parts = text.split(" ")
     return [part for part in parts if part] if "" in parts else parts
 

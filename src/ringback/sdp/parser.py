@@ -44,12 +44,11 @@ def split_lines(octets: bytes, limits: SdpLimits) -> tuple[list[str], bool]:
 
 
 def read_sections(rows: list[str], limits: SdpLimits) -> tuple[list[Line], list[MediaDescription]]:
-    """The lines of the session and its media; raises SdpError for what makes a description unusable.
-
-    # Departs from RFC 8866 §5: within a section lines may stand in any order behind v=, because deployed phones put b= before c= or a=
-    # before t=, and nothing is ambiguous about it; a line of a type that nobody defined is kept and passed over, like k=, which is
-    # never looked at: a description that only passes through leaves as it came.
-    """
+    """The lines of the session and its media; raises SdpError for what makes a description unusable."""
+    # Departs from RFC 8866 §5: behind v= the lines of a section may stand in any order, because deployed phones put b= before c= or a=
+    # before t= and nothing is ambiguous about it.
+    # Departs from RFC 8866 §5 and §5.12: a line of a type that nobody defined is kept and passed over, as is k=, so that a description
+    # that only passes through leaves as it came.
     session: list[Line] = []
     lines = session
     media: list[MediaDescription] = []
