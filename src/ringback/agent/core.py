@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ringback.address import Endpoint, Flow, Target
 from ringback.agent.exchange import Exchange
-from ringback.agent.identity import Identity
+from ringback.agent.identity import Identity, who
 from ringback.agent.inspection import Refusal, inspect
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
@@ -80,7 +80,7 @@ class AgentCore:
         fields += [("Route", route) for route in self.route_set]
         fields += [
             ("From", f"{from_ or self.identity.address};tag={self.token()}"),
-            ("To", to or f"<{uri}>"),
+            ("To", to or f"<{who(uri)}>"),
             ("Call-ID", call_id or self.token()),
             ("CSeq", f"1 {method}"),
         ]

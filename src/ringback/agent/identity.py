@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from ringback.address import Endpoint
+from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.uri import SipUri, parse_uri
+
+# §19.1.1, table 1: what a URI in From and To does not have, since it says who, not where.
+_PLACES = ("transport", "maddr", "ttl", "lr", "method")
+
+
+def who(uri_text: str) -> str:
+    """A URI as From and To may have it (§19.1.1, table 1): without port, transport and the like; what is no SIP URI stays as it is."""
+    try:
+        uri = parse_uri(uri_text)
+    except SipParseError:
+        # Whoever sends there will say what is wrong with it.
+        return uri_text
+    if not isinstance(uri, SipUri):
+        return uri_text
+    named = uri.copy()
+    named.port = named.headers_text = None
+    for name in _PLACES:
+        named.params.pop(name, None)
+    return str(named)
 
 
 class Identity:
@@ -21,7 +41,7 @@ class Identity:
         self.aor = aor
         self.user = uri.user or ""
         self.display_name = display_name
-        self.address = str(NameAddr(aor, display_name))
+        self.address = str(NameAddr(who(aor), display_name))
         """From without its tag."""
         self.contact_params = contact_params
         self._contacts: dict[Endpoint, str] = {}
