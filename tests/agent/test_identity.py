@@ -21,7 +21,7 @@ def test_from_and_to_say_who_and_not_where(uri: str, named: str) -> None:
 
 
 def test_an_identity_is_written_so_too() -> None:
-    assert Identity("sip:bob@example.com:5070;transport=tcp", "Bob").address == '"Bob" <sip:bob@example.com>'
+    assert Identity("sip:bob@example.com:5070;transport=tcp", "Bob").address == "Bob <sip:bob@example.com>"
 
 
 def test_an_identity_is_a_sip_uri() -> None:
