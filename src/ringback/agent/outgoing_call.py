@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from ringback.agent.call import Call
-from ringback.agent.errors import CallEnded, Unreachable, failure
+from ringback.agent.errors import CallEnded, CallTimedOut, Unreachable, failure
 from ringback.agent.exchange import Exchange, next_hop_of
 from ringback.agent.media import Media, MediaFactory
 from ringback.agent.negotiation import Negotiation, description_of, put_description
@@ -16,6 +16,7 @@ from ringback.agent.session import Session
 from ringback.dialog.dialog import Dialog, establishes_dialog
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
+from ringback.message.grammar import ascii_lower
 from ringback.message.message import Response
 from ringback.sdp.description import SessionDescription
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # RFC 3261 §8.1.3.4 names no bound. A choice: no honest chain of redirections is as long as Max-Forwards' 70, few are longer than two.
 MAX_REDIRECTIONS = 10
+
+MAX_EARLY_DIALOGS = 60
+"""Parties that may answer one INVITE provisionally. A choice: as many as branches an INVITE has by default (RFC 5393 §5.3.3)."""
 
 
 class OutgoingCall(Call):
@@ -43,8 +47,12 @@ class OutgoingCall(Call):
         headers: Iterable[tuple[str, object]] = (),
         offers: bool = True,
         follows: bool = True,
+        ring_for: float | None = None,
     ) -> None:
-        """`headers` are put into the INVITE; without `offers` the callee is asked to offer; `follows` redirections."""
+        """`headers` are put into the INVITE; without `offers` the callee is asked to offer; `follows` redirections.
+
+        After `ring_for` seconds without an answer the call is given up: `CallTimedOut`.
+        """
         super().__init__(core)
         self.uri = uri
         self.ringing: asyncio.Future[Response] = core.loop.create_future()
@@ -55,6 +63,8 @@ class OutgoingCall(Call):
         self._make_media = media
         self._offers = offers
         self._follows = follows
+        self._ring_for = ring_for
+        self._alarm: asyncio.TimerHandle | None = None
         self._offer: SessionDescription | None = None
         self._exchange: Exchange | None = None
         self._answered: asyncio.Future[None] = core.loop.create_future()
@@ -90,6 +100,10 @@ class OutgoingCall(Call):
         for name, value in self._headers:
             headers.append(name, value)
         core.add_capabilities(request)
+        if self._ring_for is not None:
+            # §13.2.1: whoever is on the way may know too when nobody waits any more.
+            headers.append("Expires", max(int(self._ring_for), 1))
+            self._alarm = core.loop.call_later(self._ring_for, self._rung_out)
         if self._offers:
             self._offer = Negotiation(self.media).offer()
             put_description(request, self._offer)
@@ -127,6 +141,15 @@ class OutgoingCall(Call):
             self._exchange.cancel()
         self._fail(CallEnded("we gave up"), "we gave up")
 
+    def _rung_out(self) -> None:
+        """§13.2.1: CANCEL when the time is up."""
+        self._alarm = None
+        if not self._answered.done():
+            self._is_given_up = True
+            if self._exchange is not None:
+                self._exchange.cancel()
+            self._fail(CallTimedOut(408, f"not answered within {self._ring_for:g} s"), "not answered in time")
+
     async def hang_up(self, reason: str | None = None) -> None:
         """Ends the call: BYE where it was answered, CANCEL before."""
         if self._answered.done():
@@ -140,6 +163,8 @@ class OutgoingCall(Call):
         """The session with the party that sent a response; a new party begins a new dialog (§13.2.2.1, §13.2.2.4)."""
         session = self.sessions.get(response.to_tag)
         if session is None:
+            if len(self.sessions) >= MAX_EARLY_DIALOGS and not response.is_success:
+                raise SipParseError("Too many early dialogs", "To")
             assert self._exchange is not None, "a response has a request"
             dialog = Dialog.of_client(self._exchange.request, response)
             negotiation = Negotiation(self.media)
@@ -195,6 +220,9 @@ class OutgoingCall(Call):
         self.session = session
         # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
         self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if not self._answered.done():
             self._answered.set_result(None)
 
@@ -221,9 +249,13 @@ class OutgoingCall(Call):
             return []
         targets = []
         for contact in contacts:
-            if contact.uri_text not in self._tried and len(self._tried) <= MAX_REDIRECTIONS:
-                self._tried.append(contact.uri_text)
-                targets.append(contact.uri_text)
+            uri = contact.uri_text
+            if ascii_lower(self.uri[:5]) == "sips:" != ascii_lower(uri[:5]):
+                # §8.1.3.4 lets us follow into the clear if the user is told; nobody is asked here, so nothing goes there.
+                continue
+            if uri not in self._tried and len(self._tried) <= MAX_REDIRECTIONS:
+                self._tried.append(uri)
+                targets.append(uri)
         return targets
 
     def _redirected(self, exchange: Exchange, uri: str) -> None:
@@ -241,6 +273,13 @@ class OutgoingCall(Call):
         for session in list(self.sessions.values()):
             if session is not self.session and session.dialog.is_early:
                 session.end("the call was not answered there")
+
+    def end(self, reason: str) -> None:
+        """The call is over, or did not come about."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        super().end(reason)
 
     def _fail(self, error: Exception, reason: str) -> None:
         if not self._answered.done():

@@ -11,8 +11,9 @@ from ringback.agent.acknowledgement import Acknowledgement
 from ringback.agent.modification import receive_reinvite, receive_update
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.refusal import UNUSABLE
-from ringback.agent.usage import leave
+from ringback.agent.usage import leave, usages_of
 from ringback.dialog.dialog import Dialog
+from ringback.dialog.usage import DIALOG, USAGE, effect_of
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.transaction.events import RequestReceived
@@ -90,14 +91,21 @@ class Session:
         return exchange
 
     def judge(self, method: str, exchange: Exchange) -> None:
-        """Ends the session where a final response says that the peer knows of none (§12.2.1.2)."""
+        """Ends what a failure response ends: the session, or the whole dialog with every usage of it (RFC 5057 §5.1)."""
         response = exchange.response
         assert response is not None, "the exchange has ended"
-        if response.status in (408, 481) and method != "BYE":
-            self.end(f"{response.status} to our {method}: the peer has no such call")
+        if response.status < 300 or self.is_over:
+            return
+        effect = effect_of(response.status, method)
+        reason = f"{response.status} to our {method}"
+        if effect == DIALOG:
+            for usage in usages_of(self.dialog):
+                usage.dialog_ended(reason)
+        elif effect == USAGE:
+            # §12.2.1.2: in case the peer still has it.
             if response.status == 408:
-                # §12.2.1.2: the dialog ends with a BYE, in case the peer is still there.
                 self.send_bye()
+            self.end(reason)
 
     def send_bye(self, reason: str | None = None) -> asyncio.Task[Exchange]:
         """Sends BYE; its task ends with the exchange."""

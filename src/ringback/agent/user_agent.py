@@ -156,13 +156,14 @@ class UserAgent:
         headers: Iterable[tuple[str, object]] = (),
         offers: bool = True,
         follows: bool = True,
+        ring_for: float | None = None,
         media: MediaFactory | None = None,
     ) -> OutgoingCall:
         """A call to a URI, placed when it is awaited, entered, or told to `place()`.
 
-        Without `offers` the callee is asked to offer; with `follows`, redirections are followed.
+        Without `offers` the callee is asked to offer; with `follows`, redirections are followed; after `ring_for` seconds it is given up.
         """
-        return OutgoingCall(self.core, uri, media or self._media, headers=headers, offers=offers, follows=follows)
+        return OutgoingCall(self.core, uri, media or self._media, headers=headers, offers=offers, follows=follows, ring_for=ring_for)
 
     # What it hears.
 
