@@ -1,6 +1,6 @@
 import pytest
 
-from ringback.sdp.answer import NotAcceptable, Preferences, make_answer, make_refusal
+from ringback.sdp.answer import DEFAULT_PREFERENCES, NotAcceptable, Preferences, make_answer, make_refusal
 from ringback.sdp.direction import INACTIVE, RECVONLY, SENDONLY, SENDRECV
 from ringback.sdp.offer_answer import OfferAnswer
 from tests.sdp.writing import below_the_session, described
@@ -12,7 +12,7 @@ CAPABILITIES = described(
 DIRECTIONS = (SENDRECV, SENDONLY, RECVONLY, INACTIVE)
 
 
-def answered(offer: str, capabilities: str | None = None, preferences: Preferences = Preferences()) -> list[str]:
+def answered(offer: str, capabilities: str | None = None, preferences: Preferences = DEFAULT_PREFERENCES) -> list[str]:
     """The m= lines of the answer with what is below them, which both sides take."""
     ours = CAPABILITIES if capabilities is None else described(capabilities, user="ann", host="192.0.2.10", version=1)
     theirs = described(offer)

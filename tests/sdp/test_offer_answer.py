@@ -142,6 +142,21 @@ def test_the_version_of_a_refused_offer_is_not_used_for_another():
     assert session.pending is not None and session.pending.origin.version == 9
 
 
+def test_the_next_edition_continues_what_was_sent_and_what_is_in_force_stays_what_it_is():
+    other = described("m=audio 30004 RTP/AVP 0", user="eve", version=1)
+    assert OfferAnswer().next_edition(other) == other
+    session = in_state(LOCAL_OFFER)
+    refused = session.pending
+    session.roll_back()
+    assert session.next_edition(other).origin == OURS.origin._replace(version=9)
+    assert session.next_edition(described(AUDIO, host="192.0.2.10", user="eve")) == OURS
+    assert refused is not None and session.next_edition(refused) == refused
+    first = OfferAnswer()
+    first.offer(OURS)
+    first.roll_back()
+    assert first.next_edition(other).origin == OURS.origin.next_version()
+
+
 def test_the_same_offer_again_is_allowed_and_answered():
     """§8: an offer may be identical to what was given before, as an offer or as an answer."""
     for session in (established(), answered()):

@@ -15,7 +15,7 @@ def held(former: SessionDescription, wanted: SessionDescription | None = None) -
 
     A stream that received only becomes inactive. With `wanted`, the description of what we want otherwise, directions are taken from
     there, so that a stream that only the peer's own hold made recvonly becomes sendonly: music may then play when the peer comes back.
-    The version counts up if a direction changes.
+    The version counts up if a direction changes; where an offer was refused since, `OfferAnswer.next_edition` counts on from that one.
     """
     return _turned(former, lambda slot, medium: on_hold(_wanted(wanted, slot, medium, medium.direction)))
 

@@ -6,7 +6,6 @@ from ringback.sdp.format import lower
 from ringback.sdp.media import MediaDescription
 from ringback.sdp.offer_answer import OfferAnswer
 from ringback.sdp.slot import assigned, refused
-from ringback.sdp.succession import succeeding
 
 
 def make_offer(session: OfferAnswer, capabilities: SessionDescription, *, direction: str = SENDRECV) -> SessionDescription:
@@ -14,7 +13,7 @@ def make_offer(session: OfferAnswer, capabilities: SessionDescription, *, direct
 
     Streams keep their m= lines, ports and payload type numbers; one of which `capabilities` no longer has the kind is given up; what is
     new takes the m= lines of streams that are no more, then further ones. `direction` is what each stream shall do at most, seen from
-    us; sendonly while we hold the peer. The o= line is the session's, its version one higher if anything differs from what was last sent.
+    us; sendonly while we hold the peer. The o= line is the session's next (`OfferAnswer.next_edition`).
     """
     offer = capabilities.copy()
     if session.local is not None:
@@ -24,7 +23,7 @@ def make_offer(session: OfferAnswer, capabilities: SessionDescription, *, direct
         way = both(medium.direction, direction)
         if medium.port and medium.direction != way:
             medium.direction = way
-    return offer if session.sent is None else succeeding(session.sent, offer)
+    return session.next_edition(offer)
 
 
 def _in_slots(former: list[MediaDescription], ours: list[MediaDescription]) -> list[MediaDescription]:

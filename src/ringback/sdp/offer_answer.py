@@ -9,7 +9,7 @@ from ringback.sdp.errors import SdpError
 from ringback.sdp.fit import impropriety, misfit
 from ringback.sdp.payload_types import PayloadTypes
 from ringback.sdp.stream import Stream, streams_of
-from ringback.sdp.succession import succession_fault
+from ringback.sdp.succession import succeeding, succession_fault
 
 # States
 STABLE = "Stable"
@@ -63,6 +63,15 @@ class OfferAnswer:
     def streams(self) -> list[Stream]:
         """What is agreed on per m= line that both sides keep; empty before the first answer."""
         return [] if self.local is None or self.remote is None else streams_of(self.local, self.remote)
+
+    def next_edition(self, description: SessionDescription) -> SessionDescription:
+        """`description` with the o= line under which it may go out next: that of what is in force if it says the same, else one version
+        after the newest edition; as it is before anything was sent."""
+        if self.sent is None:
+            return description.copy()
+        if self.local is not None and (again := succeeding(self.local, description)) == self.local:
+            return again
+        return succeeding(self.sent, description)
 
     def offer(self, description: SessionDescription) -> None:
         """Ours goes out. ValueError where an offer is open or this one may not follow what was sent before (§8)."""
