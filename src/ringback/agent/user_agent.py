@@ -97,6 +97,9 @@ class UserAgent:
         core.stack.attach(core.transports)
         try:
             await listen(core.transports, [listening_point(text) for text in self._listen], self._advertise)
+            if not any(endpoint.transport == "UDP" for endpoint in core.transports.endpoints):
+                # RFC 3263 §4.1 prefers UDP among what is spoken: who listens for TCP alone is reached, and sends, by TCP alone.
+                core.resolver.default_transport = core.transports.endpoints[0].transport
         except BaseException:
             await self._release()
             raise

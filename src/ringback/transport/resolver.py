@@ -35,6 +35,8 @@ class Resolver:
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, list[Target]]] = {}
         self._asked: set[asyncio.Task[None]] = set()
+        self.default_transport = "UDP"
+        """What a sip URI means that names no transport: UDP, unless that is not spoken here (RFC 3263 §4.1)."""
 
     def known(self, text: str, now: float) -> list[Target] | None:
         """The targets of a URI, best first, where no question is needed; None where `ask` must be called.
@@ -44,7 +46,7 @@ class Resolver:
         known = self._known.get(text)
         if known is not None and known[0] > now:
             return known[1]
-        name, transport, port, uri = _components(text)
+        name, transport, port, uri = _components(text, self.default_transport)
         host = numeric_host(name)
         if host is None:
             return None
@@ -61,7 +63,7 @@ class Resolver:
 
     async def _ask(self, text: str, resolved: Resolved) -> None:
         loop = asyncio.get_running_loop()
-        name, transport, port, _ = _components(text)
+        name, transport, port, _ = _components(text, self.default_transport)
         try:
             infos = await loop.getaddrinfo(name, port, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError):
@@ -82,11 +84,11 @@ class Resolver:
             task.cancel()
 
 
-def _components(text: str) -> tuple[str, str, int, SipUri]:
+def _components(text: str, default_transport: str) -> tuple[str, str, int, SipUri]:
     uri = parse_uri(text)
     if not isinstance(uri, SipUri):
         raise SipParseError("Not a SIP URI")
-    transport = uri.transport or "UDP"
+    transport = uri.transport or default_transport
     if uri.scheme == "sips":
         # §26.2.2: nothing but TLS may carry a request to a sips URI.
         transport = "WSS" if transport in ("WS", "WSS") else "TLS"
