@@ -86,11 +86,11 @@ def says_where_from(flow: Flow) -> Iterator[str]:
 
 
 def puts_first_what_proxies_read(flow: Flow) -> Iterator[str]:
-    """A user agent's Via, Route, Record-Route, Max-Forwards and Proxy-Require stand above From (§7.3.1 recommends it)."""
+    """Via, Route, Max-Forwards and Proxy-Require of a user agent's request stand above From (§7.3.1 recommends it)."""
     for step in flow.steps:
-        if flow.is_agent(step.sender):
+        if flow.is_agent(step.sender) and isinstance(step.message, Request):
             keys = step.message.headers.keys
-            late = [key for key in ("via", "route", "record-route", "max-forwards", "proxy-require") if key in keys[keys.index("from") :]]
+            late = [key for key in ("via", "route", "max-forwards", "proxy-require") if key in keys[keys.index("from") :]]
             if late:
                 yield _line(step, f"{', '.join(late)} below From")
 

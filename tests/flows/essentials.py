@@ -26,6 +26,7 @@ OPTIONAL: Mapping[str, str] = {
     "content-disposition": "says for SDP in an INVITE what is the default",
     "content-length": "not compared, but checked to be true",
     "date": "the time of day",
+    "max-breadth": "of RFC 5393, which is younger than the flows",
     "organization": "says nothing to the protocol",
     "server": "says nothing to the protocol",
     "subject": "says nothing to the protocol",

@@ -1,27 +1,35 @@
 """Plays a flow on a simulated network: who takes part, what they do, and whether what was said is the RFC's flow.
 
-    ALICE = Phone("Alice", "192.0.2.101", "alice@atlanta.example.com", server="192.0.2.111")
-    PROXY = Server("Proxy 1", "192.0.2.111", domains=("atlanta.example.com",))
+    ALICE = Agent("Alice", "192.0.2.101", "sip:alice@atlanta.example.com", "client.atlanta.example.com")
+    PROXY = Server("Proxy 1", "192.0.2.111", ("atlanta.example.com",), "ss1.atlanta.example.com")
 
     async def scenario(stage: Stage) -> None:
-        …
+        async with stage.agents["Alice"].call("sip:bob@biloxi.example.com"):
+            …
 
     played = perform(scenario, ALICE, PROXY, …, names={"biloxi.example.com": ["192.0.2.222"]})
     played.shows(flow("rfc3665", "3.8"), FIGURE, Differs("F10 F12", "To tag", …))
 
-A `Phone` says exactly what the scenario tells it (`stage.phones["Alice"]`); a `Server` is ours. The order of the cast is that of the
-ladder's columns. What is said before the scenario begins, while everybody gets ready, and after it has been quiet for a while is no part
-of the flow.
+An `Agent` is a `UserAgent`, a `Server` the server, both ours; a `Phone` says exactly what the scenario tells it (`stage.phones["Alice"]`).
+The order of the cast is that of the ladder's columns. What is said before the scenario begins, while everybody gets ready, and after it
+has been quiet for a while is no part of the flow.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
+import zlib
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
+from ringback import UserAgent
+from ringback.agent.media import SilentMedia
+from ringback.sdp.codec import PCMU
+from ringback.sdp.description import SessionDescription
+from ringback.sdp.media import MediaDescription
 from ringback.testing import Network, run
 from tests.flows.comparison import Difference, same_messages
 from tests.flows.consistency import broken_rules
@@ -34,7 +42,7 @@ QUIET = 40.0
 
 
 class Phone(NamedTuple):
-    """An endpoint that does what it is told; where `bound`, its server knows where it is."""
+    """An endpoint that does what it is told. `server` is the address of its proxy; where `bound`, that knows where it is."""
 
     name: str
     host: str
@@ -43,16 +51,45 @@ class Phone(NamedTuple):
     bound: bool = True
 
 
+class Agent(NamedTuple):
+    """A user agent. `hostname` is what it calls its host, in Via, Contact and SDP; `server` the name of the server that has its binding."""
+
+    name: str
+    host: str
+    aor: str
+    hostname: str | None = None
+    server: str | None = None
+    options: Mapping[str, Any] = {}
+    """What else `UserAgent` takes: `proxy`, `password` …"""
+    transport: str = "udp"
+
+
 class Server(NamedTuple):
-    """A server of ours: registrar, location service and proxy of its domains."""
+    """A server: registrar, location service and proxy of its domains. `hostname` is what it calls its host."""
 
     name: str
     host: str
     domains: tuple[str, ...]
+    hostname: str | None = None
     config: Mapping[str, Any] = {}
 
 
-Part = Phone | Server
+Part = Phone | Agent | Server
+
+
+class OneCodec(SilentMedia):
+    """An audio stream of PCMU and nothing else, as every flow of the RFCs has it."""
+
+    __slots__ = ("_one",)
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        session_id = zlib.crc32(host.encode())
+        self._one = SessionDescription.new(host, session_id=session_id, media=[MediaDescription.audio(49172, codecs=[PCMU])])
+
+    def capabilities(self) -> SessionDescription:
+        """One audio stream."""
+        return self._one
 
 
 class Stage:
@@ -62,6 +99,7 @@ class Stage:
         self.network = Network(delay=0.01)
         self.names = {name: list(addresses) for name, addresses in names.items()}
         self.hosts: dict[str, str] = {}
+        self.agents: dict[str, UserAgent] = {}
         self.phones: dict[str, Party] = {}
         self.servers: dict[str, House] = {}
         self.faults: list[dict[str, Any]] = []
@@ -76,21 +114,40 @@ class Stage:
     async def enter(self, part: Part, life: AsyncExitStack) -> None:
         """Lets somebody in, until `life` ends."""
         self.hosts[part.host] = part.name
+        hostname = None if isinstance(part, Phone) else part.hostname
+        if hostname is not None:
+            self.hosts[hostname] = part.name
+            self.names.setdefault(hostname, [part.host])
         if isinstance(part, Server):
-            self.servers[part.name] = await life.enter_async_context(
-                House(self.network, domains=part.domains, host=part.host, **part.config)
-            )
-        else:
-            phone = Party(self.network, part.aor.partition("@")[0], part.host, server=part.server)
+            house = House(self.network, domains=part.domains, host=part.host, advertise=hostname, **part.config)
+            self.servers[part.name] = await life.enter_async_context(house)
+        elif isinstance(part, Phone):
+            phone = Party(self.network, _user(part), part.host, server=part.server)
             self.phones[part.name] = await phone.open()
             life.push_async_callback(phone.transports.close)
+        else:
+            agent = UserAgent(
+                part.aor,
+                listen=[f"{part.transport}://{part.host}:5060"],
+                advertise=hostname,
+                open_transports=functools.partial(self.network.host, part.host),
+                **{"media": OneCodec, **part.options},
+            )
+            self.agents[part.name] = await life.enter_async_context(agent)
 
-    def bind(self, part: Phone) -> None:
-        """Makes a phone known to its server, as a REGISTER would."""
-        user, _, domain = part.aor.partition("@")
-        for house in self.servers.values():
-            if house.host == part.server:
-                house.bind(user, self.phones[part.name].uri, domain=domain)
+    def bind(self, part: Part) -> None:
+        """Makes a phone or an agent known to its server, as a REGISTER would."""
+        domain = part.aor.partition("@")[2] if not isinstance(part, Server) else ""
+        if isinstance(part, Phone) and part.bound:
+            house = next(house for house in self.servers.values() if house.host == part.server)
+            house.bind(_user(part), self.phones[part.name].uri, domain=domain)
+        elif isinstance(part, Agent) and part.server is not None:
+            transport = "" if part.transport == "udp" else f";transport={part.transport}"
+            self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.hostname or part.host}{transport}", domain=domain)
+
+
+def _user(part: Phone | Agent) -> str:
+    return part.aor.removeprefix("sip:").partition("@")[0]
 
 
 class Played(NamedTuple):
@@ -123,14 +180,13 @@ async def _perform(
     stage = Stage(names)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as life:
-        # The phones close before the servers look whether anything is left.
+        # The phones and agents close before the servers look whether anything is left.
         for part in sorted(cast, key=lambda part: not isinstance(part, Server)):
             await stage.enter(part, life)
         loop.getaddrinfo = stage.resolve  # type: ignore[method-assign,assignment]  # no test asks the real DNS
         loop.set_exception_handler(lambda _, context: stage.faults.append(context))
         for part in cast:
-            if isinstance(part, Phone) and part.bound:
-                stage.bind(part)
+            stage.bind(part)
         stage.began = loop.time()
         await scenario(stage)
         await asyncio.sleep(QUIET)
