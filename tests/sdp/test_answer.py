@@ -210,6 +210,8 @@ def test_a_stream_of_a_group_has_one_view():
     [
         ("m=video 31000 RTP/AVP 31", 304, "Media type not available: video"),
         ("m=audio 31000 RTP/SAVP 0", 302, "Incompatible transport protocol: RTP/SAVP"),
+        ("m=audio 31000 rtp/avp 0", 302, "Incompatible transport protocol: rtp/avp"),
+        (f"m={'x' * 5_000} 31000 RTP/AVP 31", 304, f"Media type not available: {'x' * 32}"),
         ("m=audio 31000 RTP/AVPF 0", 302, "Incompatible transport protocol: RTP/AVPF"),
         ("m=audio 31000 RTP/AVP 0\nc=ATM NSAP 47.0091", 300, "Incompatible network protocol: ATM"),
         ("m=audio 31000 RTP/AVP 0\nc=IN IP6 2001:db8::1", 301, "Incompatible network address type: IP6"),

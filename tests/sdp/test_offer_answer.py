@@ -196,8 +196,8 @@ def test_an_offer_of_ours_gives_no_payload_type_another_meaning():
     [
         ("", "0 m= lines where the offer has 1"),
         ("m=audio 31000 RTP/AVP 0\nm=audio 0 RTP/AVP 0", "2 m= lines where the offer has 1"),
-        ("m=video 31000 RTP/AVP 0", "m= line 1: video answers audio"),
-        ("m=audio 31000 RTP/SAVP 0", "m= line 1: RTP/SAVP answers RTP/AVP"),
+        ("m=video 31000 RTP/AVP 0", "m= line 1: another kind of medium"),
+        ("m=audio 31000 RTP/SAVP 0", "m= line 1: another protocol"),
         ("m=audio 31000 RTP/AVP 8", "m= line 1: no format in common"),
         ("m=audio 31000 RTP/AVP 0\nc=IN IP4 233.252.0.1/16", "m= line 1: the answer names another multicast address"),
     ],

@@ -13,6 +13,9 @@ from ringback.sdp.media import MediaDescription
 from ringback.sdp.slot import assigned, refused
 from ringback.sdp.succession import succeeding
 
+MAX_QUOTED = 32
+"""Most characters of the peer's that a Warning repeats. A choice: longer than any name in the registries of RFC 8866 §8.2."""
+
 _ONLY_IF_OFFERED = ("rtcp-mux", "rtcp-rsize")
 """What an answer may say only where the offer says it (RFC 5761 §5.1.1, RFC 5506 §5.2)."""
 
@@ -117,7 +120,7 @@ def _answer(
 def _accepted(offered: MediaDescription, own: MediaDescription, preferences: Preferences) -> MediaDescription:
     """`own` as the answer to `offered`, which it fits."""
     medium = own.copy()
-    medium.kind, medium.protocol = offered.kind, offered.protocol
+    medium.kind = offered.kind
     for name in _ONLY_IF_OFFERED:
         if offered.attribute(name) is None:
             medium.remove_attribute(name)
@@ -158,9 +161,9 @@ _NEARNESS = (304, 302, 300, 301, 330, 305)
 def _objection(offered: MediaDescription, own: MediaDescription, preferences: Preferences) -> Objection | None:
     """Why `own` cannot answer `offered`, or None."""
     if lower(offered.kind) != lower(own.kind):
-        return Objection(304, f"Media type not available: {offered.kind}")
-    if lower(offered.protocol) != lower(own.protocol):
-        return Objection(302, f"Incompatible transport protocol: {offered.protocol}")
+        return Objection(304, f"Media type not available: {offered.kind[:MAX_QUOTED]}")
+    if offered.protocol != own.protocol:
+        return Objection(302, f"Incompatible transport protocol: {offered.protocol[:MAX_QUOTED]}")
     return _place_objection(offered.connection, own.connection, preferences) or _format_objection(offered, own, preferences)
 
 
@@ -169,9 +172,9 @@ def _place_objection(offered: Connection | None, own: Connection | None, prefere
     if offered is None or is_nowhere(offered):
         return None
     if offered.network_type != "IN":
-        return Objection(300, f"Incompatible network protocol: {offered.network_type}")
+        return Objection(300, f"Incompatible network protocol: {offered.network_type[:MAX_QUOTED]}")
     if own is not None and offered.address_type != own.address_type:
-        return Objection(301, f"Incompatible network address type: {offered.address_type}")
+        return Objection(301, f"Incompatible network address type: {offered.address_type[:MAX_QUOTED]}")
     if is_multicast(offered) and not preferences.takes_multicast:
         return Objection(330, "Multicast not available")
     return None
@@ -179,7 +182,7 @@ def _place_objection(offered: Connection | None, own: Connection | None, prefere
 
 def _format_objection(offered: MediaDescription, own: MediaDescription, preferences: Preferences) -> Objection | None:
     common = _common_codecs(offered, own, preferences) if is_rtp(offered) else agreed_formats(offered, own)
-    return None if common else Objection(305, f"Incompatible media format: no {offered.kind} format in common")
+    return None if common else Objection(305, f"Incompatible media format: no {offered.kind[:MAX_QUOTED]} format in common")
 
 
 def _nearest(offered: Sequence[MediaDescription], objections: Sequence[dict[int, Objection]]) -> list[Objection]:
@@ -188,6 +191,6 @@ def _nearest(offered: Sequence[MediaDescription], objections: Sequence[dict[int,
     for medium, ranked in zip(offered, objections, strict=True):
         if medium.port:
             rank = max(ranked, default=0)
-            found.append((rank, ranked.get(rank) or Objection(304, f"Media type not available: {medium.kind}")))
+            found.append((rank, ranked.get(rank) or Objection(304, f"Media type not available: {medium.kind[:MAX_QUOTED]}")))
     found.sort(key=lambda pair: -pair[0])
     return list(dict.fromkeys([objection for _, objection in found]))

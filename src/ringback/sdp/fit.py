@@ -40,9 +40,9 @@ def impropriety(offer: SessionDescription, answer: SessionDescription) -> str | 
 
 def _stream_misfit(offered: MediaDescription, answered: MediaDescription) -> str | None:
     if lower(answered.kind) != lower(offered.kind):
-        return f"{answered.kind} answers {offered.kind}"
+        return "another kind of medium than the offer's"
     if _profile(answered) != _profile(offered):
-        return f"{answered.protocol} answers {offered.protocol}"
+        return "another protocol than the offer's"
     if is_multicast(offered.connection) or is_multicast(answered.connection):
         # A group that the offer does not name could be anybody: media would flood those who never asked for it.
         if answered.connection != offered.connection or answered.port != offered.port:
@@ -54,4 +54,4 @@ def _stream_misfit(offered: MediaDescription, answered: MediaDescription) -> str
 
 def _profile(medium: MediaDescription) -> str:
     """The protocol without the F for early feedback: AVP and AVPF differ in when RTCP is sent only (RFC 4585 §5)."""
-    return lower(medium.protocol).removesuffix("f")
+    return medium.protocol.removesuffix("F")
