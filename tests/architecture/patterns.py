@@ -15,6 +15,8 @@ from typing import Any
 SMALL = 64
 """A bounded repetition up to this many times is no danger by itself; nested ones count as their product."""
 
+_SINGLE = (codes.IN, codes.LITERAL, codes.NOT_LITERAL, codes.ANY)
+
 
 def fault_of(pattern: str) -> str | None:
     """What is wrong with a pattern, None when it is linear: possessive or atomic, but for one free repetition that is not nested."""
@@ -43,6 +45,8 @@ def _walk(items: Any, around: int, free: list[str]) -> str | None:
                 free.append("open")
             bodies, inner = [body], max(around, 1) * count
         elif code is codes.POSSESSIVE_REPEAT or code is codes.ATOMIC_GROUP:
+            if code is codes.POSSESSIVE_REPEAT and (len(value[2]) > 1 or value[2][0][0] not in _SINGLE):
+                return "a group is repeated possessively: CPython 3.11 lets such a group match half of itself; (?>(?:…)*) is right"
             # Nothing outside can make it retry, so its inside is judged as a pattern of its own.
             fault = _fault(value[2] if code is codes.POSSESSIVE_REPEAT else value)
             if fault is not None:

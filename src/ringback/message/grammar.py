@@ -25,7 +25,7 @@ TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"  # noqa: S105  # no secret, the ABNF rule
 # word adds ( ) < > : \ " / [ ] ? { } to token
 WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
 # quoted-string = DQUOTE *(qdtext / quoted-pair ) DQUOTE; octets that are not UTF-8 (surrogates) count as UTF8-NONASCII
-QUOTED_STRING = r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\[\x00-\x09\x0b\x0c\x0e-\x7f][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+"'
+QUOTED_STRING = r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?>(?:\\[\x00-\x09\x0b\x0c\x0e-\x7f][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*)"'
 
 _token = re.compile(TOKEN).fullmatch
 _word_at_word = re.compile(f"{WORD}(?:@{WORD})?").fullmatch
@@ -42,7 +42,7 @@ _comment_marks = re.compile(r"[()]|\\.", re.DOTALL).finditer
 # peers write addresses, base64 and URNs there and a relay has no reason to refuse them.
 PARAM_VALUE = r"[!#-+\--:=?-\[\]-~]++"
 _param_value = re.compile(PARAM_VALUE).fullmatch
-PLAIN_PARAMS = f"(?:;{TOKEN}(?:={PARAM_VALUE})?+)*+"
+PLAIN_PARAMS = f"(?>(?:;{TOKEN}(?>(?:={PARAM_VALUE})?))*)"
 _are_plain_params = re.compile(PLAIN_PARAMS).fullmatch
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

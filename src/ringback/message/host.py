@@ -9,7 +9,7 @@ from ringback.message.grammar import ascii_lower
 # hostname = *( domainlabel "." ) toplabel [ "." ]
 # Departs from RFC 3261 §25.1: "_" is taken too, and a label may begin or end with "-" or consist of digits: names of containers
 # and of private networks look like that, and a resolver decides better than a parser whether a name exists.
-HOSTNAME = r"[A-Za-z0-9_\-]++(?:\.[A-Za-z0-9_\-]++)*+\.?+"
+HOSTNAME = r"[A-Za-z0-9_\-]++(?>(?:\.[A-Za-z0-9_\-]++)*)\.?+"
 # IPv6reference = "[" IPv6address "]"; the text between the brackets is checked by `ipv6`
 IPV6_REFERENCE = r"\[[0-9A-Fa-f:.]{2,46}+\]"
 HOST = f"(?:{HOSTNAME}|{IPV6_REFERENCE})"

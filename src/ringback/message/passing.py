@@ -13,7 +13,7 @@ from ringback.message.methods import METHODS
 _beginning = re.compile(
     rb"SIP/2\.0 ([12][0-9][0-9]) [^\r\n]{0,200}+\r\n"
     rb"(Via: SIP/2\.0/[A-Z]{2,4}+ ([A-Za-z0-9.\-]{1,255}+:[1-9][0-9]{0,4}+)"
-    rb";branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?:;[^,\"\r\n]{0,500}+)?+\r\n)(?![ \t])"
+    rb";branch=(z9hG4bK[A-Za-z0-9.\-]{1,249}+)(?>(?:;[^,\"\r\n]{0,500}+)?)\r\n)(?![ \t])"
 ).match
 _METHODS = {method.encode(): method for method in METHODS}
 _STATUSES = {b"%d" % status: status for status in range(100, 300)}

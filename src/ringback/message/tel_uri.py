@@ -9,9 +9,9 @@ from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, ascii_lower, a
 # global-number-digits = "+" *phonedigit DIGIT *phonedigit ; phonedigit-hex adds A–F * #
 _number = re.compile(r"\+[0-9\-.()]++|[0-9A-Fa-f*#\-.()]++").fullmatch
 # parameter = ";" pname ["=" pvalue ]; isub may hold any uric, so its set is the wider one
-_param = re.compile(r"([A-Za-z0-9\-]++)(?:=([A-Za-z0-9\-_.!~*'()%\[\]/:&+$@?,]++))?+").fullmatch
+_param = re.compile(r"([A-Za-z0-9\-]++)(?>(?:=([A-Za-z0-9\-_.!~*'()%\[\]/:&+$@?,]++))?)").fullmatch
 _bad_escape = re.compile(r"%(?![0-9A-Fa-f]{2})").search
-_domain = re.compile(r"[A-Za-z0-9\-]++(?:\.[A-Za-z0-9\-]++)*+\.?+").fullmatch
+_domain = re.compile(r"[A-Za-z0-9\-]++(?>(?:\.[A-Za-z0-9\-]++)*)\.?+").fullmatch
 _global = re.compile(r"\+[0-9\-.()]*+").fullmatch
 _SEPARATORS = str.maketrans("", "", "-.()")
 

@@ -21,7 +21,7 @@ _HEADER = rf"[{_UNRESERVED}\[\]/?:+$]"
 # Of a host and port that merely begin like userinfo ("example.com:5060") the characters are read twice, never more often.
 _sip_uri = re.compile(
     rf"(?:({_USER}++)(?::({_PASSWORD}*+))?@)?({HOST})(?::([0-9]{{1,10}}+))?"
-    rf"((?:;{_PARAMCHAR}++(?:={_PARAMCHAR}++)?+)*+)(?:\?({_HEADER}++={_HEADER}*+(?:&{_HEADER}++={_HEADER}*+)*+))?+"
+    rf"((?>(?:;{_PARAMCHAR}++(?>(?:={_PARAMCHAR}++)?))*))(?>(?:\?({_HEADER}++={_HEADER}*+(?>(?:&{_HEADER}++={_HEADER}*+)*)))?)"
 ).fullmatch
 _bad_escape = re.compile(r"%(?![0-9A-Fa-f]{2})").search
 _any_escape = re.compile(r"%([0-9A-Fa-f]{2})")

@@ -87,6 +87,7 @@ def test_a_malformed_number_is_found_when_asked_for(name: str) -> None:
         "SIP/2.0/UDP ;;,;,,",
         "SIP/2.0/UDP h;branch",
         'SIP/2.0/UDP h;branch="x"',
+        "SIP/2.0/UDP h;branch=;x",
         "SIP/2.0/UDP h;branch=a;BRANCH=b",
         "SIP/2.0/UDP é",
         "SIP/2.0/ÜDP h",

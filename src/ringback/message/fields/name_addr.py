@@ -29,7 +29,7 @@ _bracketed = re.compile(
 ).fullmatch
 # addr-spec without brackets: RFC 8217 forbids it a question mark, a comma and a semicolon of its own
 _bare = re.compile(r"([A-Za-z][^<> \t\";,?]++)[ \t]*+(;.*+)?", re.DOTALL).fullmatch
-_plain_name = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?:[ \t]++[A-Za-z0-9\-.!%*_+`'~]++)*+").fullmatch
+_plain_name = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?>(?:[ \t]++[A-Za-z0-9\-.!%*_+`'~]++)*)").fullmatch
 
 
 class NameAddr:

@@ -6,7 +6,7 @@ from typing import Self
 from ringback.message.errors import SipParseError
 
 # Timestamp = 1*(DIGIT) [ "." *(DIGIT) ] [ LWS delay ]; digits are bounded so that no text buys a long conversion
-_timestamp = re.compile(r"([0-9]{1,20}+(?:\.[0-9]{0,20}+)?+)(?:[ \t]++([0-9]{0,20}+(?:\.[0-9]{0,20}+)?+))?").fullmatch
+_timestamp = re.compile(r"([0-9]{1,20}+(?>(?:\.[0-9]{0,20}+)?))(?:[ \t]++([0-9]{0,20}+(?>(?:\.[0-9]{0,20}+)?)))?").fullmatch
 
 
 class Timestamp:

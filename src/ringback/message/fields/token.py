@@ -6,9 +6,9 @@ from ringback.message.errors import SipParseError
 from ringback.message.grammar import MAX_IDENTIFIER, is_call_id, is_token
 
 # language-tag = primary-tag *( "-" subtag ); subtags have digits since RFC 5646
-_is_language_tag = re.compile(r"[A-Za-z]{1,8}+(?:-[A-Za-z0-9]{1,8}+)*+").fullmatch
+_is_language_tag = re.compile(r"[A-Za-z]{1,8}+(?>(?:-[A-Za-z0-9]{1,8}+)*)").fullmatch
 # event-type = event-package *( "." event-template ), each a token without dots
-_is_event_type = re.compile(r"[A-Za-z0-9\-!%*_+`'~]++(?:\.[A-Za-z0-9\-!%*_+`'~]++)*+").fullmatch
+_is_event_type = re.compile(r"[A-Za-z0-9\-!%*_+`'~]++(?>(?:\.[A-Za-z0-9\-!%*_+`'~]++)*)").fullmatch
 _is_mime_version = re.compile(r"[0-9]{1,10}+\.[0-9]{1,10}+").fullmatch
 
 

@@ -7,7 +7,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.grammar import Params, ascii_lower, is_token, parse_params, parse_uint, render_params, unquote
 
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-_is_qvalue = re.compile(r"0(?:\.[0-9]{0,3}+)?+|1(?:\.0{0,3}+)?+").fullmatch
+_is_qvalue = re.compile(r"0(?>(?:\.[0-9]{0,3}+)?)|1(?>(?:\.0{0,3}+)?)").fullmatch
 
 
 def parse_qvalue(text: str | None) -> float:

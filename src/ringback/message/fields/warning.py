@@ -8,7 +8,7 @@ from ringback.message.grammar import QUOTED_STRING, TOKEN, parse_uint, quote, un
 from ringback.message.host import HOST
 
 # warning-value = warn-code SP warn-agent SP warn-text
-_warning = re.compile(rf"([0-9]{{3}})[ \t]++({HOST}(?::[0-9]{{1,5}}+)?+(?=[ \t])|{TOKEN})[ \t]++({QUOTED_STRING})").fullmatch
+_warning = re.compile(rf"([0-9]{{3}})[ \t]++({HOST}(?>(?::[0-9]{{1,5}}+)?)(?=[ \t])|{TOKEN})[ \t]++({QUOTED_STRING})").fullmatch
 
 
 class WarningValue:

@@ -10,7 +10,7 @@ from ringback.message.uri import SipUri, Uri, parse_uri
 
 # <sip:user@IPv4[:port]>[;expires=delta-seconds] with nothing escaped, no other parameter and no second Contact
 _plain = re.compile(
-    r"[^:<]++:[ \t]*+<(sip:[A-Za-z0-9\-_.!~*'()+]{1,64}+@([0-9.]{7,15}+)(?::([0-9]{1,5}+))?+)>(?:;expires=([0-9]{1,9}+))?+[ \t]*+"
+    r"[^:<]++:[ \t]*+<(sip:[A-Za-z0-9\-_.!~*'()+]{1,64}+@([0-9.]{7,15}+)(?>(?::([0-9]{1,5}+))?))>(?>(?:;expires=([0-9]{1,9}+))?)[ \t]*+"
 ).fullmatch
 
 
