@@ -53,15 +53,21 @@ CONNECTIONS = st.sampled_from(
         "IN IP4 a\xe9.example",
     ]
 )
-LINES = ATTRIBUTES.map("a={}".format) | CONNECTIONS.map("c={}".format) | st.text(ANY_LINE, max_size=9).map("a={}".format)
-MEDIA_LINES = st.builds(
-    "m={} {} {} {}".format,
-    st.sampled_from(["audio", "audio", "AUDIO", "video", "image", "%", "\xe9"]),
-    st.sampled_from(["0", "31000", "31000/2", "65535"]),
-    st.sampled_from(["RTP/AVP", "RTP/AVP", "RTP/AVPF", "udptl", "rtp/avp"]),
-    st.lists(st.sampled_from(["0", "31", "96", "98", "101", "t38", "*", "999", "\u0664"]), min_size=1, max_size=5).map(" ".join),
+LINES = ATTRIBUTES.map("a={}".format) | ATTRIBUTES.map("a={}".format) | st.text(ANY_LINE, max_size=9).map("a={}".format)
+USUAL_MEDIA_LINES = st.sampled_from(["m=audio 31000 RTP/AVP 0 96 101", "m=video 31002 RTP/AVP 31", "m=image 31004 udptl t38"])
+MEDIA_LINES = (
+    USUAL_MEDIA_LINES
+    | USUAL_MEDIA_LINES
+    | st.builds(
+        "m={} {} {} {}".format,
+        st.sampled_from(["audio", "audio", "AUDIO", "video", "image", "%", "\xe9"]),
+        st.sampled_from(["0", "31000", "31000/2", "65535"]),
+        st.sampled_from(["RTP/AVP", "RTP/AVP", "RTP/AVPF", "udptl", "rtp/avp"]),
+        st.lists(st.sampled_from(["0", "31", "96", "98", "101", "t38", "*", "999", "\u0664"]), min_size=1, max_size=5).map(" ".join),
+    )
 )
-MEDIA = st.builds(lambda media_line, lines: [media_line, *lines], MEDIA_LINES, st.lists(LINES, max_size=6))
+CONNECTION_LINES = st.just([]) | st.just([]) | CONNECTIONS.map(lambda connection: [f"c={connection}"])
+MEDIA = st.builds(lambda first, second, rest: [first, *second, *rest], MEDIA_LINES, CONNECTION_LINES, st.lists(LINES, max_size=6))
 
 
 @st.composite
@@ -69,7 +75,7 @@ def descriptions(draw: st.DrawFn) -> SessionDescription | None:
     """What the parser takes of it."""
     lines = ["v=0", f"o=- 1 {draw(st.integers(0, 2**64 - 1))} IN IP4 192.0.2.20", "s=-", "c=IN IP4 192.0.2.20", "t=0 0"]
     lines += draw(st.lists(st.sampled_from(["t=1 2", "r=7d 1h 0", "a=sendonly", "a=group:LS 1"]), max_size=3))
-    lines += [line for medium in draw(st.lists(MEDIA, max_size=4)) for line in medium]
+    lines += [line for medium in draw(st.lists(MEDIA, min_size=draw(st.integers(0, 2)), max_size=4)) for line in medium]
     try:
         return SessionDescription.parse("\r\n".join([*lines, ""]).encode())
     except SdpError:
