@@ -22,7 +22,8 @@ class Acknowledgement:
         self._ack = ack
         self._octets = b""
         self._flow: Flow | None = None
-        ack.headers.append("Content-Length", len(ack.body))
+        if not ack.body:
+            ack.headers.append("Content-Length", 0)
         ack.headers.prepend("Via", "")
         targets = core.resolver.known(next_hop, core.loop.time())
         if targets is None:
