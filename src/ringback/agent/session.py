@@ -162,6 +162,8 @@ class Session:
             elif octets is not None and not exchange.request.body:
                 negotiation.receive(octets)
                 answer = negotiation.answer_or_refuse()
+                if all([medium.is_rejected for medium in answer.media]):
+                    fault = "nothing in the offer of the 2xx can be done"
         except UNUSABLE as error:
             fault = f"the 2xx is unusable: {error}"
         if exchange.request.method == "INVITE":
