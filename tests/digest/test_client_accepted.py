@@ -113,6 +113,15 @@ def test_what_says_nothing_changes_nothing(info: str) -> None:
     assert nonce_after(mine) == ('"n1"', "00000002")
 
 
+def test_an_answer_of_a_session_that_is_over_changes_nothing() -> None:
+    mine, sent, _ = answered()
+    assert mine.answer(sent, challenged(digest(nonce="n2", algorithm="SHA-256", stale="true")))
+    overtaken = request()
+    overtaken.headers.append("Authorization", digest(nonce="n1").replace("qop", 'cnonce="old", qop'))
+    assert mine.accepted(overtaken, ok('nextnonce="n3"'))
+    assert nonce_after(mine) == ('"n2"', "00000002")
+
+
 def test_without_the_field_nothing_changes() -> None:
     mine, sent, _ = answered()
     assert mine.accepted(sent, Response(200))

@@ -345,7 +345,7 @@ def test_what_an_invite_was_accepted_with_is_accepted_in_its_ack() -> None:
     server, client = protection(), accounts()
     invite = request("INVITE", "sip:bob@example.com", to="sip:bob@example.com")
     assert client.answer(invite, challenged(*server.challenges(NOW)))
-    ack = Request("ACK", invite.uri, invite.headers.copy())
+    ack = Request("ACK", "sip:bob@192.0.2.7:5070", invite.headers.copy())
     assert verdict(server, invite).is_accepted
     for _ in range(3):
         assert verdict(server, ack).is_accepted

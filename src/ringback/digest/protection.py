@@ -167,7 +167,9 @@ class Protection:
             nc = credentials.param("nc") or ""
         user = self._user(credentials, algorithm)
         found = None if user is None else self._ha1_of(user, self.realm, algorithm.base)
-        key = self._nobody[algorithm.name] if found is None else found
+        # Looked up for everybody, or a known user would be answered some nanoseconds earlier.
+        nobody = self._nobody[algorithm.name]
+        key = nobody if found is None else found
         if algorithm.is_session:
             key = session_key(algorithm, key, nonce, cnonce)
         expected = request_digest(algorithm, key, nonce, nc, cnonce, qop, method, written_uri, body)
@@ -178,7 +180,9 @@ class Protection:
             is_right = hmac.compare_digest(expected.encode(), shown)
         if not is_right or found is None:
             return Verdict(Outcome.REFUSED, "wrong user, password or digest", credentials)
-        if not same_resource(written_uri, uri) and (self._serves is None or not self._serves(written_uri)):
+        # The Request-URI of an ACK is the peer's Contact, its credentials name that of the INVITE (§22.1, §13.2.2.4).
+        is_same = method == "ACK" or same_resource(written_uri, uri)
+        if not is_same and (self._serves is None or not self._serves(written_uri)):
             return Verdict(Outcome.REFUSED, "uri of another resource", credentials)
         number = self._nonces.identify(nonce, self.realm)
         if number is None or not self._nonces.is_fresh(number, now):
