@@ -260,6 +260,24 @@ def test_an_answer_of_ours_has_the_time_of_its_offer():
         session.answer(OURS)
 
 
+def test_an_answer_of_ours_is_not_signed_with_the_offers_origin():
+    """§6."""
+    session = OfferAnswer()
+    session.receive_offer(THEIRS)
+    with pytest.raises(ValueError, match="o= line is the offer's"):
+        session.answer(described("m=audio 30000 RTP/AVP 0"))
+
+
+@pytest.mark.parametrize(("session_id", "version"), [(2**63, 1), (1, 2**62 - 1)])
+def test_a_session_of_ours_begins_with_numbers_that_leave_room(session_id: int, version: int):
+    """§5."""
+    description = SessionDescription.new("192.0.2.10", session_id=session_id, version=version)
+    with pytest.raises(ValueError, match="too large to begin"):
+        OfferAnswer().offer(description)
+    description.origin = description.origin._replace(session_id=2**63 - 1, version=2**62 - 2)
+    OfferAnswer().offer(description)
+
+
 def test_an_answer_of_ours_continues_what_we_offered_before():
     session = in_state(REMOTE_OFFER)
     with pytest.raises(ValueError, match="only the version"):

@@ -25,6 +25,8 @@ def misfit(offer: SessionDescription, answer: SessionDescription) -> str | None:
 
 def impropriety(offer: SessionDescription, answer: SessionDescription) -> str | None:
     """What is wrong with `answer` as one of our own beyond a misfit, or None."""
+    if answer.origin == offer.origin and answer != offer:
+        return "the o= line is the offer's, which another party made"
     if offer.all("t") != answer.all("t"):
         return "another time than the offer's"
     for number, (offered, answered) in enumerate(zip(offer.media, answer.media, strict=True), 1):

@@ -9,7 +9,7 @@ from ringback.sdp.errors import SdpError
 from ringback.sdp.fit import impropriety, misfit
 from ringback.sdp.payload_types import PayloadTypes
 from ringback.sdp.stream import Stream, streams_of
-from ringback.sdp.succession import succeeding, succession_fault
+from ringback.sdp.succession import beginning_fault, succeeding, succession_fault
 
 # States
 STABLE = "Stable"
@@ -134,8 +134,10 @@ class OfferAnswer:
             self.sent = description
 
     def _succession_fault(self, description: SessionDescription) -> str | None:
+        if self.local is None or self.sent is None:
+            return beginning_fault(description)
         # What is in force may be said again under its own version, even after an offer that was refused.
-        if self.local is None or self.sent is None or description == self.local:
+        if description == self.local:
             return None
         return succession_fault(self.sent, description)
 

@@ -2,6 +2,9 @@
 
 from ringback.sdp.description import SessionDescription
 
+_MAX_SESSION_ID = 2**63 - 1
+_MAX_FIRST_VERSION = 2**62 - 1
+
 
 def succeeding(former: SessionDescription, description: SessionDescription) -> SessionDescription:
     """`description` as the next one after `former` that this party gives: with its o= line, the version one higher if anything differs."""
@@ -19,6 +22,14 @@ def renewed(former: SessionDescription) -> SessionDescription:
     and give the same description again where that is in force (RFC 6337 §5.3).
     """
     return former.copy()
+
+
+def beginning_fault(description: SessionDescription) -> str | None:
+    """Why a session of ours cannot begin with `description`, or None: its numbers must leave room to count in 63 bits (§5)."""
+    origin = description.origin
+    if origin.session_id > _MAX_SESSION_ID or origin.version >= _MAX_FIRST_VERSION:
+        return "session id or version too large to begin a session with"
+    return None
 
 
 def succession_fault(former: SessionDescription, description: SessionDescription) -> str | None:
