@@ -249,8 +249,9 @@ class House:
         self._waits = waits
         self._row = 0
         config.setdefault("listen", [f"udp://{host}:5060"])
+        config.setdefault("auth", "none")
         self.server = Server(
-            Config(auth="none", domains=list(domains), **config),
+            Config(domains=list(domains), **config),
             report=self.reports.append,
             open_transports=functools.partial(self.network.host, host),
         )
