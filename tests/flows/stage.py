@@ -72,9 +72,20 @@ class Server(NamedTuple):
     domains: tuple[str, ...]
     hostname: str | None = None
     config: Mapping[str, Any] = {}
+    users: Mapping[str, str] = {}
+    """Passwords by `user@domain`; where there are any, whoever calls has to prove who he is."""
 
 
-Part = Phone | Agent | Server
+class Absent(NamedTuple):
+    """Somebody whose host does not answer, but whose server does not know it."""
+
+    name: str
+    host: str
+    aor: str
+    server: str
+
+
+Part = Phone | Agent | Server | Absent
 
 
 class OneCodec(SilentMedia):
@@ -114,18 +125,22 @@ class Stage:
     async def enter(self, part: Part, life: AsyncExitStack) -> None:
         """Lets somebody in, until `life` ends."""
         self.hosts[part.host] = part.name
-        hostname = None if isinstance(part, Phone) else part.hostname
+        hostname = part.hostname if isinstance(part, Agent | Server) else None
         if hostname is not None:
             self.hosts[hostname] = part.name
             self.names.setdefault(hostname, [part.host])
         if isinstance(part, Server):
-            house = House(self.network, domains=part.domains, host=part.host, advertise=hostname, **part.config)
+            auth = "digest" if part.users else "none"
+            house = House(self.network, domains=part.domains, host=part.host, advertise=hostname, auth=auth, **part.config)
             self.servers[part.name] = await life.enter_async_context(house)
+            for aor, password in part.users.items():
+                user, _, domain = aor.partition("@")
+                house.server.users.add(user, domain, password)
         elif isinstance(part, Phone):
             phone = Party(self.network, _user(part), part.host, server=part.server)
             self.phones[part.name] = await phone.open()
             life.push_async_callback(phone.transports.close)
-        else:
+        elif isinstance(part, Agent):
             agent = UserAgent(
                 part.aor,
                 listen=[f"{part.transport}://{part.host}:5060"],
@@ -141,12 +156,14 @@ class Stage:
         if isinstance(part, Phone) and part.bound:
             house = next(house for house in self.servers.values() if house.host == part.server)
             house.bind(_user(part), self.phones[part.name].uri, domain=domain)
+        elif isinstance(part, Absent):
+            self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.host}", domain=domain)
         elif isinstance(part, Agent) and part.server is not None:
             transport = "" if part.transport == "udp" else f";transport={part.transport}"
             self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.hostname or part.host}{transport}", domain=domain)
 
 
-def _user(part: Phone | Agent) -> str:
+def _user(part: Phone | Agent | Absent) -> str:
     return part.aor.removeprefix("sip:").partition("@")[0]
 
 
