@@ -186,6 +186,13 @@ class IncomingCall(Call):
         if not self._is_final:
             self._refuse(Refusal(487), "the caller cancelled")
 
+    def session_ended(self, session: Session, reason: str) -> None:
+        """§15.1.2: a BYE for the early dialog ends the INVITE as well, with 487."""
+        if not self._is_final:
+            self._finish()
+            self.core.refuse(self._event, Refusal(487), tag=self.local_tag)
+        super().session_ended(session, reason)
+
     def _expired(self) -> None:
         self._alarm = None
         if not self._is_final:
