@@ -10,7 +10,9 @@ from ringback.agent.acceptance import Acceptance
 from ringback.agent.acknowledgement import Acknowledgement
 from ringback.agent.modification import receive_reinvite, receive_update
 from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.prack import Receipt, is_settled
 from ringback.agent.refusal import UNUSABLE
+from ringback.agent.reliable import ReliableResponses, receive_prack
 from ringback.agent.usage import leave, usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.usage import DIALOG, USAGE, effect_of
@@ -39,6 +41,8 @@ class Session:
         "negotiation",
         "peer_allows",
         "peer_supports",
+        "provisionals",
+        "receipt",
         "turn",
     )
 
@@ -55,6 +59,10 @@ class Session:
         """The re-INVITE of ours that is under way."""
         self.turn: asyncio.Lock | None = None
         """Held by whoever modifies the session; made when first needed."""
+        self.provisionals: ReliableResponses | None = None
+        """Our reliable provisional responses to the peer's INVITE; made when first needed."""
+        self.receipt: Receipt | None = None
+        """What we received reliably before the 2xx to our latest INVITE."""
         self.is_over = False
         self._waiting: list[asyncio.Future[None]] = []
         self.peer_allows: frozenset[str] | None = None
@@ -103,9 +111,14 @@ class Session:
                 usage.dialog_ended(reason)
         elif effect == USAGE:
             # §12.2.1.2: in case the peer still has it.
-            if response.status == 408:
+            if response.status == 408 and self.may_send_bye:
                 self.send_bye()
             self.end(reason)
+
+    @property
+    def may_send_bye(self) -> bool:
+        """Whether a BYE is allowed yet: always to the caller, to the callee only when the dialog is confirmed (§15)."""
+        return self.dialog.owns_call_id or not self.dialog.is_early
 
     def send_bye(self, reason: str | None = None) -> asyncio.Task[Exchange]:
         """Sends BYE; its task ends with the exchange."""
@@ -148,21 +161,24 @@ class Session:
         fault = None
         answer = None
         try:
-            if self.dialog.is_early:
+            if self.dialog.is_early and exchange.request.method == "INVITE":
                 self.dialog.confirm(response)
             else:
                 self.dialog.refresh_target(response)
             self.learn(response)
             octets = description_of(response)
-            if negotiation.awaits_answer:
+            if is_settled(self, exchange.cseq):
+                # §13.2.1: what follows a reliable answer is ignored.
+                pass
+            elif exchange.request.body:
                 if octets is None:
                     fault = "the 2xx has no answer to our offer"
                 else:
                     negotiation.receive(octets)
-            elif octets is not None and not exchange.request.body:
+            elif octets is not None:
                 negotiation.receive(octets)
                 answer = negotiation.answer_or_refuse()
-                if all([medium.is_rejected for medium in answer.media]):
+                if all(medium.is_rejected for medium in answer.media):
                     fault = "nothing in the offer of the 2xx can be done"
         except UNUSABLE as error:
             fault = f"the 2xx is unusable: {error}"
@@ -268,6 +284,7 @@ class Session:
 _WITHIN: dict[str, Callable[[Session, RequestReceived, float], None]] = {
     "INVITE": receive_reinvite,
     "UPDATE": receive_update,
+    "PRACK": receive_prack,
     "BYE": Session.receive_bye,
 }
 
