@@ -44,12 +44,13 @@ def _within_hop(request: Request, method: str, response: Response | None = None)
     To is the response's where there is one.
     """
     headers = Headers()
+    # §7.3.1: what proxies read stands above the rest.
     headers.append("Via", request.via)
+    headers.append("Max-Forwards", "70")
     headers.carry(request.headers, "route", "from")
     headers.carry(request.headers if response is None else response.headers, "to")
     headers.carry(request.headers, "call-id")
     headers.append("CSeq", f"{request.cseq.number} {method}")
-    headers.append("Max-Forwards", "70")
     headers.append("Content-Length", "0")
     return Request(method, request.uri_text, headers)
 
