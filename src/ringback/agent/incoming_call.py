@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from ringback.agent.call import Call
@@ -11,6 +12,7 @@ from ringback.agent.inspection import Refusal
 from ringback.agent.media import Media
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.refusal import UNUSABLE, refusal_of
+from ringback.agent.reliable import REMINDER, ReliableResponses, Remnant, is_required_by, is_understood_by
 from ringback.agent.session import Session
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.name_addr import NameAddr
@@ -44,7 +46,6 @@ class IncomingCall(Call):
         octets = description_of(event.request)
         if octets is not None:
             self._negotiation.receive(octets)
-        self._has_offer = octets is not None
         expires = event.request.expires
         if expires is not None:
             # §13.3.1 step 1.
@@ -63,12 +64,40 @@ class IncomingCall(Call):
 
     # What the callee does.
 
-    async def ring(self, status: int = 180, reason: str | None = None) -> None:
-        """Says that somebody is being alerted: 180 Ringing, or another 1xx. It is repeated every minute (§13.3.1.1)."""
-        if not 101 <= status <= 199:
-            raise ValueError(f"no provisional response that begins a dialog: {status}")
-        self._check_open()
-        self._provisional(self._response(status, reason))
+    async def ring(self, status: int = 180, reason: str | None = None, *, reliable: bool = False) -> None:
+        """Says that somebody is being alerted: 180 Ringing, or another 1xx. It is said again every minute (§13.3.1.1).
+
+        With `reliable` it is repeated until the caller acknowledges it, and this returns then: where the caller knows of it, and always
+        where it insists (RFC 3262). Where no PRACK comes within 32 s the call is refused: `CallEnded`.
+        """
+        self._check_provisional(status)
+        try:
+            if is_required_by(self.request) or (reliable and is_understood_by(self.request)):
+                await self._provide(status, reason)
+            else:
+                self._provisional(self._response(status, reason))
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
+
+    async def progress(self, status: int = 183, reason: str | None = None, *, reliable: bool = True) -> Media:
+        """Begins the media before the call is answered: 183 Session Progress with our answer, or our offer where the INVITE had none.
+
+        It is reliable where the caller knows of that, or insists. Else the answer is said again in the 200, and where the INVITE had no
+        offer the 183 has no description either: there is no early media with such a caller. Gives the media. Where nothing in the offer
+        can be done the call is refused with 488: `CallEnded`.
+        """
+        self._check_provisional(status)
+        try:
+            if is_required_by(self.request) or (reliable and is_understood_by(self.request)):
+                await self._provide(status, reason, describes=True)
+            else:
+                response = self._response(status, reason)
+                if not self._negotiation.is_stable:
+                    put_description(response, self._negotiation.propose())
+                self._provisional(response)
+        except UNUSABLE as error:
+            raise self._unusable(error) from error
+        return self.media
 
     async def answer(self) -> Media:
         """Answers: 200 with our answer (or offer, where the INVITE had none). Returns the media when the ACK has come.
@@ -76,18 +105,14 @@ class IncomingCall(Call):
         Where nothing in the offer can be done the call is refused with 488, and where no ACK comes within 32 s it is hung up: `CallEnded`.
         """
         self._check_open()
+        await self._ready_to_accept()
         response = self._response(200)
         self.core.add_capabilities(response)
         try:
-            if self._has_offer:
-                put_description(response, self._negotiation.answer())
-            else:
-                put_description(response, self._negotiation.offer())
+            self._describe(response)
             self._establish(response)
         except UNUSABLE as error:
-            refusal = refusal_of(error, self.core)
-            self._refuse(refusal)
-            raise CallEnded(f"refused: {error}") from error
+            raise self._unusable(error) from error
         session = self.session
         assert session is not None, "the dialog was established"
         session.dialog.confirm(response)
@@ -126,6 +151,16 @@ class IncomingCall(Call):
 
     # How that is said.
 
+    def _check_provisional(self, status: int) -> None:
+        if not 101 <= status <= 199:
+            raise ValueError(f"no provisional response that begins a dialog: {status}")
+        self._check_open()
+
+    def _unusable(self, error: Exception) -> CallEnded:
+        """Refuses the call because of one of `UNUSABLE`; gives what its coroutine is told."""
+        self._refuse(refusal_of(error, self.core))
+        return CallEnded(f"refused: {error}")
+
     def _check_open(self) -> None:
         if self.is_over:
             raise CallEnded(self.reason or "")
@@ -137,6 +172,54 @@ class IncomingCall(Call):
         response.headers.carry(self.request.headers, "record-route")
         response.headers.append("Contact", self.core.identity.contact(self._event.flow.endpoint))
         return response
+
+    def _describe(self, response: Response) -> None:
+        """Our answer, or our offer where the INVITE had none; nothing where both have passed reliably before (RFC 3262 §5)."""
+        negotiation = self._negotiation
+        if not negotiation.is_stable:
+            put_description(response, negotiation.answer())
+        elif negotiation.exchange.local is None:
+            put_description(response, negotiation.offer())
+
+    async def _provide(self, status: int, reason: str | None, *, describes: bool = False) -> None:
+        """Sends a provisional response reliably, after the PRACK of the one before; returns when its own has come (RFC 3262 §3)."""
+        if self.session is not None and self.session.provisionals is not None:
+            await self.session.provisionals.settled()
+            self._check_open()
+        response = self._response(status, reason)
+        # RFC 3311 §4: whoever is to know that UPDATE may be sent before the answer.
+        self.core.add_capabilities(response)
+        self._establish(response)
+        session = self.session
+        assert session is not None, "the dialog was established"
+        if session.provisionals is None:
+            session.provisionals = ReliableResponses(self.core, self._transaction, self.promise, self._refuse)
+        # RFC 3262 §5: the first one has the offer that the INVITE has not.
+        if describes or (self._negotiation.is_stable and self._negotiation.exchange.local is None):
+            self._describe(response)
+        self._stop_repeating()
+        session.provisionals.send(response)
+        self._repeats = self.core.loop.call_later(REMINDER, self._remind_reliably, status, reason)
+        await session.provisionals.settled()
+
+    def _remind_reliably(self, status: int, reason: str | None) -> None:
+        self.core.spawn(self._provide_again(status, reason))
+
+    async def _provide_again(self, status: int, reason: str | None) -> None:
+        with contextlib.suppress(CallEnded):
+            await self._provide(status, reason)
+
+    async def _ready_to_accept(self) -> None:
+        """Waits while a description of ours is unacknowledged or an offer within the early dialog is open (RFC 3262 §3, §5)."""
+        session = self.session
+        if session is None:
+            return
+        if session.provisionals is not None:
+            await session.provisionals.described()
+        if session.turn is not None:
+            async with session.turn:
+                pass
+        self._check_open()
 
     def _establish(self, response: Response) -> None:
         """The dialog, with the first response that has a To tag (§12.1.1)."""
@@ -160,11 +243,16 @@ class IncomingCall(Call):
         """Sends a final response other than 2xx; the early dialog ends with it."""
         self._finish()
         self.core.refuse(self._event, refusal, tag=self.local_tag)
+        session = self.session
         self._over(why or f"we refused with {refusal.status}")
+        if session is not None and session.provisionals is not None and session.provisionals.outstanding is not None:
+            Remnant(self.core, session.dialog, session.provisionals)
 
     def _finish(self) -> None:
         self._is_final = True
         self._stop_repeating()
+        if self.session is not None and self.session.provisionals is not None:
+            self.session.provisionals.stop()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ringback.message.message import Request
@@ -33,3 +34,13 @@ def inspect(core: AgentCore, request: Request, *, is_in_dialog: bool) -> Refusal
         if unknown:
             return Refusal(420, None, (("Unsupported", ", ".join(dict.fromkeys(unknown))),))
     return None
+
+
+def shortcoming(request: Request, required: Iterable[str]) -> Refusal | None:
+    """421 for a request whose sender does not know every extension without which we do nothing (§21.4.16); None where it does.
+
+    `SipParseError` where Supported or Require is malformed.
+    """
+    known = {*request.supported, *request.require}
+    lacking = [tag for tag in required if tag not in known]
+    return Refusal(421, None, (("Require", ", ".join(lacking)),)) if lacking else None

@@ -56,12 +56,13 @@ def put_body(message: Message, content_type: str, body: bytes) -> None:
 class Negotiation:
     """Who offers and who answers, between a call's media and its messages. `holds` says that we hold the peer, or want to."""
 
-    __slots__ = ("exchange", "holds", "media")
+    __slots__ = ("_proposed", "exchange", "holds", "media")
 
     def __init__(self, media: Media) -> None:
         self.media = media
         self.exchange = OfferAnswer()
         self.holds = False
+        self._proposed: SessionDescription | None = None
 
     @property
     def awaits_answer(self) -> bool:
@@ -118,13 +119,26 @@ class Negotiation:
             self.media.agree(offer, description)
 
     def answer(self) -> SessionDescription:
-        """Our answer to the peer's open offer; `NotAcceptable` where nothing in it can be done."""
-        answer = make_answer(
-            self._open_offer(), self.media.capabilities(), Preferences(direction=self.direction), former=self.exchange.sent
-        )
+        """Our answer to the peer's open offer, as proposed if it was; `NotAcceptable` where nothing in it can be done."""
+        answer = self._proposed or self._make_answer()
         self.exchange.answer(answer)
+        self._proposed = None
         self._agree()
         return answer
+
+    def propose(self) -> SessionDescription:
+        """The answer that a provisional response may say before: the offer stays open until it is said reliably (RFC 3261 §13.2.1).
+
+        Media may flow from now on. `NotAcceptable` as with `answer`.
+        """
+        if self._proposed is None:
+            self._proposed = self._make_answer()
+            self.media.agree(self._proposed, self._open_offer())
+        return self._proposed
+
+    def _make_answer(self) -> SessionDescription:
+        preferences = Preferences(direction=self.direction)
+        return make_answer(self._open_offer(), self.media.capabilities(), preferences, former=self.exchange.sent)
 
     def answer_or_refuse(self) -> SessionDescription:
         """The same; where nothing in it can be done, an answer that refuses every stream (§13.2.2.4)."""
@@ -137,6 +151,7 @@ class Negotiation:
 
     def roll_back(self) -> None:
         """Whatever is open was refused: what was in force stays in force (RFC 6141 §3.1)."""
+        self._proposed = None
         if not self.is_stable:
             self.exchange.roll_back()
 

@@ -11,6 +11,7 @@ from ringback.agent.errors import CallEnded, CallTimedOut, Unreachable, failure
 from ringback.agent.exchange import Exchange, next_hop_of
 from ringback.agent.media import Media, MediaFactory
 from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.session import Session
 from ringback.dialog.dialog import Dialog, establishes_dialog
@@ -48,10 +49,12 @@ class OutgoingCall(Call):
         offers: bool = True,
         follows: bool = True,
         ring_for: float | None = None,
+        requires: Iterable[str] = (),
     ) -> None:
-        """`headers` are put into the INVITE; without `offers` the callee is asked to offer; `follows` redirections.
+        """`headers` are put into the INVITE; the callee must know the extensions it `requires` (`100rel`), else it refuses with 420.
 
-        After `ring_for` seconds without an answer the call is given up: `CallTimedOut`.
+        Without `offers` the callee is asked to offer; redirections are followed with `follows`. After `ring_for` seconds without an answer
+        the call is given up: `CallTimedOut`.
         """
         super().__init__(core)
         self.uri = uri
@@ -59,7 +62,9 @@ class OutgoingCall(Call):
         """Done with the first 1xx that says the callee is being alerted or that it is worked on there: 101 to 199."""
         self.sessions: dict[str | None, Session] = {}
         """One for each party that has answered so far, provisionally or not, by its tag."""
-        self._headers = list(headers)
+        self.reoffer: Reoffer | None = None
+        """What is offered in the PRACK of a reliable provisional response with the callee's answer, if anything (RFC 3262 §5)."""
+        self._headers = [*headers, *[("Require", tag) for tag in requires]]
         self._make_media = media
         self._offers = offers
         self._follows = follows
@@ -189,10 +194,15 @@ class OutgoingCall(Call):
         try:
             if establishes_dialog(response):
                 session = self._session(response)
-                session.learn(response)
-                octets = description_of(response)
-                if octets is not None and session.negotiation.awaits_answer:
-                    session.negotiation.preview(octets)
+                if is_reliable(response):
+                    assert self._exchange is not None, "a response has a request"
+                    if not receive_reliable(session, self._exchange, response, self.reoffer):
+                        return
+                else:
+                    session.learn(response)
+                    octets = description_of(response)
+                    if octets is not None and session.negotiation.awaits_answer and session.receipt is None:
+                        session.negotiation.preview(octets)
         except UNUSABLE:
             # Of no use as a dialog or as media; that it rings is true all the same.
             pass
@@ -211,6 +221,11 @@ class OutgoingCall(Call):
         is_known = session.acknowledgement is not None
         fault = session.take_2xx(self._exchange, response)
         if is_known:
+            return
+        if session.is_over:
+            # Its early dialog ended by a fault of its own, and the peer knows it still (§15: a 2xx calls for a BYE).
+            session.send_bye()
+            self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
             return
         if fault is not None or self._is_given_up or (self.session is not None and self.session is not session):
             self.core.spawn(session.hang_up())

@@ -170,12 +170,12 @@ class Session:
             if is_settled(self, exchange.cseq):
                 # §13.2.1: what follows a reliable answer is ignored.
                 pass
-            elif exchange.request.body:
+            elif negotiation.awaits_answer and exchange.request.body:
                 if octets is None:
                     fault = "the 2xx has no answer to our offer"
                 else:
                     negotiation.receive(octets)
-            elif octets is not None:
+            elif octets is not None and not exchange.request.body:
                 negotiation.receive(octets)
                 answer = negotiation.answer_or_refuse()
                 if all(medium.is_rejected for medium in answer.media):

@@ -13,7 +13,7 @@ from ringback.agent.core import AgentCore
 from ringback.agent.errors import CallEnded
 from ringback.agent.identity import Identity
 from ringback.agent.incoming_call import IncomingCall
-from ringback.agent.inspection import Refusal
+from ringback.agent.inspection import Refusal, shortcoming
 from ringback.agent.interruption import Interruptible
 from ringback.agent.media import MediaFactory, SilentMedia
 from ringback.agent.outgoing_call import OutgoingCall
@@ -61,11 +61,13 @@ class UserAgent:
         open_transports: Callable[..., Transports] = Transports,
         timers: TimerValues = DEFAULT_TIMERS,
         max_transactions: int = 100_000,
+        requires: Iterable[str] = (),
     ) -> None:
         """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for.
 
         `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
         sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
+        Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required.
         Raises `SipParseError` or `ValueError` where `aor` is no SIP URI.
         """
         self.identity = Identity(aor, display_name)
@@ -79,6 +81,7 @@ class UserAgent:
         self._open_transports = open_transports
         self._timers = timers
         self._max_transactions = max_transactions
+        self._requires = tuple(requires)
         self.core: AgentCore
 
     # Being there.
@@ -89,7 +92,8 @@ class UserAgent:
             self.identity, Accounts(self._accounts, Tokens(), self._homes()), timers=self._timers, max_transactions=self._max_transactions
         )
         core.software = f"Ringback/{version('ringback')}"
-        core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=self._asked, UPDATE=None)
+        core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=self._asked, PRACK=None, UPDATE=None)
+        core.extensions.append("100rel")
         if self._proxy is not None:
             core.route_set = (f"<{self._proxy}>" if ";lr" in self._proxy else f"<{self._proxy};lr>",)
         core.stack.observer = self._observer
@@ -160,13 +164,24 @@ class UserAgent:
         offers: bool = True,
         follows: bool = True,
         ring_for: float | None = None,
+        requires: Iterable[str] = (),
         media: MediaFactory | None = None,
     ) -> OutgoingCall:
         """A call to a URI, placed when it is awaited, entered, or told to `place()`.
 
         Without `offers` the callee is asked to offer; with `follows`, redirections are followed; after `ring_for` seconds it is given up.
+        Who does not know the extensions that it `requires` (`100rel`) refuses it with 420.
         """
-        return OutgoingCall(self.core, uri, media or self._media, headers=headers, offers=offers, follows=follows, ring_for=ring_for)
+        return OutgoingCall(
+            self.core,
+            uri,
+            media or self._media,
+            headers=headers,
+            offers=offers,
+            follows=follows,
+            ring_for=ring_for,
+            requires=requires,
+        )
 
     # What it hears.
 
@@ -175,6 +190,9 @@ class UserAgent:
         core = self.core
         if self.on_call is None:
             core.refuse(event, Refusal(480))
+            return
+        if self._requires and (refusal := shortcoming(event.request, self._requires)) is not None:
+            core.refuse(event, refusal)
             return
         try:
             call = IncomingCall(core, event, self._media(event.flow.endpoint.advertised))
