@@ -56,12 +56,14 @@ class Serving:
 
 
 @contextmanager
-def serving(*arguments: str, folder: Path, is_open: bool = True) -> Iterator[Serving]:
-    """A server on a free port of 127.0.0.1 that has said what it serves."""
-    here = ["--listen", "udp://127.0.0.1:0", "--data", ":memory:"] if is_open else []
+def serving(*arguments: str, folder: Path, auth: str | None = "none") -> Iterator[Serving]:
+    """A server on a free port of 127.0.0.1 that has said what it serves; `auth` None leaves the default."""
+    here = [] if "--data" in arguments else ["--listen", "udp://127.0.0.1:0", "--data", ":memory:"]
+    if auth is not None:
+        here += ["--auth", auth]
     server = Serving(
         subprocess.Popen(
-            [sys.executable, "-c", "from ringback.cli.main import main; main()", "serve", "--auth", "none", *here, *arguments],
+            [sys.executable, "-c", "from ringback.cli.main import main; main()", "serve", *here, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
@@ -70,7 +72,7 @@ def serving(*arguments: str, folder: Path, is_open: bool = True) -> Iterator[Ser
     )
     try:
         server.port = int(server.hear("listening").split()[1].rpartition(":")[2])
-        server.hear("no authentication")
+        server.hear("no authentication" if auth == "none" else "nobody can register" if "--data" not in arguments else "  users ")
         yield server
     finally:
         server.stop()

@@ -1,6 +1,7 @@
 """`ringback serve`: what it says, what it refuses, how it ends. The first half stays within this process, the second starts real ones."""
 
 import json
+import shlex
 import signal
 import socket
 import tomllib
@@ -27,13 +28,28 @@ def test_the_version() -> None:
     assert result.output.startswith("ringback 0.")
 
 
-def test_an_open_server_must_be_asked_for_by_name() -> None:
-    result = serve()
-    assert result.exit_code == 2
-    assert (
-        result.output
-        == 'ringback: --auth: "digest" is not built yet; "none" must be asked for by name: then anybody may register and call\n'
-    )
+def test_without_a_word_about_it_users_need_passwords_and_the_first_is_shown_the_way(tmp_path: Path) -> None:
+    with serving("--listen", "udp://127.0.0.1:0", "--data", "kept here", folder=tmp_path, auth=None) as server:
+        [hint] = [line for line in server.said if "users" in line]
+        assert hint == f"  users     none yet; make the first: ringback user add alice@example.org --data '{tmp_path}/kept here'"
+        assert server.said[2] == "  domains   every domain, for none was named"
+        command = shlex.split(hint.partition(": ringback ")[2])
+        assert CliRunner().invoke(main, command, input="secret\n", catch_exceptions=False).exit_code == 0
+        assert server.end() == 0
+    with serving("--listen", "udp://127.0.0.1:0", "--data", "kept here", folder=tmp_path, auth="digest") as server:
+        assert server.said[2] == "  domains   example.org (those of the users, for none was named)"
+        assert "  users     1" in server.said
+
+
+def test_where_nothing_is_kept_nobody_can_have_a_password(tmp_path: Path) -> None:
+    with serving(folder=tmp_path, auth="digest") as server:
+        assert "nobody can register" in server.said[-1]
+
+
+def test_hup_reads_the_users_again(tmp_path: Path) -> None:
+    with serving("--listen", "udp://127.0.0.1:0", "--data", "kept", folder=tmp_path, auth="digest") as server:
+        server.process.send_signal(signal.SIGHUP)
+        server.hear("users read again")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +143,7 @@ def test_an_interrupt_ends_it_with_0_too(tmp_path: Path) -> None:
 
 
 def test_data_is_kept_where_it_was_told(tmp_path: Path) -> None:
-    with serving("--listen", "udp://127.0.0.1:0", "--data", "kept", folder=tmp_path, is_open=False) as server:
+    with serving("--listen", "udp://127.0.0.1:0", "--data", "kept", folder=tmp_path) as server:
         assert server.said[3] == "  data      kept"
         assert server.end() == 0
     assert list((tmp_path / "kept").iterdir())

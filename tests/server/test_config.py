@@ -42,8 +42,11 @@ def test_what_holds_when_nothing_is_said() -> None:
 
 
 def test_no_server_is_open_unless_asked_for_by_name() -> None:
-    with pytest.raises(ConfigError, match=r'^auth: "digest" is not built yet; "none" must be asked for by name'):
-        Config()
+    config = Config()
+    assert config.auth == "digest"
+    assert config.access.algorithms == ["SHA-256", "MD5"]
+    assert config.access.trusted == []
+    assert not config.access.accept_strangers
 
 
 def test_a_whole_file() -> None:
@@ -128,7 +131,15 @@ def test_the_limits_of_connections() -> None:
         ('[drain]\n"q\\nq" = 1', "ringback.toml: drain.'q\\nq': no such key; allowed are seconds"),
         ("auth = 'none'\nx = ", "ringback.toml: no valid TOML: Invalid value (at end of document)"),
         ("\nauth = none", "ringback.toml: no valid TOML: Invalid value (at line 2, column 8)"),
-        ("", 'ringback.toml: auth: "digest" is not built yet; "none" must be asked for by name: then anybody may register and call'),
+        ('[access]\nalgorithms = ["MD5", "SHA1"]', 'ringback.toml: access.algorithms[1]: must be "SHA-512-256" or "SHA-256" or "MD5", is \'SHA1\''),
+        ('[access]\nalgorithms = ["MD5", "MD5"]', "ringback.toml: access.algorithms: must name at least one algorithm, and none twice"),
+        ("[access]\nalgorithms = []", "ringback.toml: access.algorithms: must name at least one algorithm, and none twice"),
+        ("[access]\nnonce_seconds = 1", "ringback.toml: access.nonce_seconds: must be a whole number from 10 to 86400, is 1"),
+        (
+            '[access]\ntrusted = ["192.0.2.1", "192.0.2.1/24"]',
+            "ringback.toml: access.trusted[1]: '192.0.2.1/24' is no address or network; allowed are such as 192.0.2.111, 192.0.2.0/24 or "
+            "2001:db8::/32",
+        ),
         ('listen = "' + "x" * 99 + '"', "ringback.toml: listen: must be a list of texts, such as [\"…\"], is '" + "x" * 58 + "…"),
     ],
 )  # fmt: skip
@@ -190,13 +201,12 @@ def test_a_fault_of_the_command_line_names_the_option(tmp_path: Path) -> None:
     assert fault(tmp_path, 'auth = "none"', listen=["udp://x"]).startswith("--listen: 'udp://x': the address must be numeric")
     assert fault(tmp_path, 'auth = "none"', domains=["a b"]).startswith("--domain: 'a b' is no domain")
     assert fault(tmp_path, 'auth = "none"', trace={"file": "x"}) == "--trace-file: 'x' must end in .pcap or .json"
-    assert fault(tmp_path, 'auth = "none"', auth="digest").startswith('--auth: "digest" is not built yet')
     assert (
         fault(tmp_path, "trace = 3", auth="none", trace={"file": "x.json"})
         == "ringback.toml: trace: must be a table with the keys ladder, file, is 3"
     )
-    with pytest.raises(ConfigError, match=r'^--auth: "digest" is not built yet'):
-        read_config(None, {})
+    with pytest.raises(ConfigError, match=r'^--auth: must be "none" or "digest"'):
+        read_config(None, {"auth": "open"})
 
 
 def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
@@ -220,10 +230,11 @@ def test_where_data_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_example_says_what_holds() -> None:
     example = example_config()
-    assert tomllib.loads(example) == {"registrar": {}, "proxy": {}, "limits": {}, "relay": {}, "trace": {}, "transport": {}, "drain": {}}
+    assert list(tomllib.loads(example)) == ["registrar", "proxy", "limits", "access", "relay", "trace", "transport", "drain"]
     keys = [line.removeprefix("# ") for line in example.split("\n") if " = " in line]
     tables = [line for line in example.split("\n") if line.startswith("[")]
-    assert len(tables) == 7
+    assert len(tables) == 8
+    assert 'auth = "digest"' in keys
     assert "timer_c = 181.0" in keys
 
 
@@ -236,3 +247,4 @@ def test_the_example_uncommented_is_a_configuration(tmp_path: Path) -> None:
     assert config.proxy == Config(auth="none").proxy
     assert config.limits == Config(auth="none").limits
     assert config.drain == Config(auth="none").drain
+    assert config.access.trusted == ["192.0.2.111", "2001:db8::/32"]

@@ -4,6 +4,7 @@ import click
 
 from ringback.cli.ping import ping
 from ringback.cli.serve import serve
+from ringback.cli.user import user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -13,4 +14,5 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(user)
 main.add_command(ping)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from importlib.metadata import version
@@ -38,7 +39,11 @@ def _print_example(context: click.Context, _parameter: click.Parameter, is_asked
 @click.command(short_help="Run a SIP server.")
 @click.option("--config", "file", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file; the options below are put over it.")
 @click.option(
-    "--domain", "domains", multiple=True, metavar="DOMAIN", help="A domain whose users are here; may be repeated. None: every domain."
+    "--domain",
+    "domains",
+    multiple=True,
+    metavar="DOMAIN",
+    help="A domain whose users are here; may be repeated.  [default: the users' own]",
 )
 @click.option(
     "--listen",
@@ -47,7 +52,7 @@ def _print_example(context: click.Context, _parameter: click.Parameter, is_asked
     help="udp://ADDRESS:PORT or tcp://ADDRESS:PORT; may be repeated.  [default: udp://0.0.0.0:5060]",
 )
 @click.option("--data", metavar="FOLDER", help="What must survive a restart; :memory: keeps nothing.  [default: ~/.local/share/ringback]")
-@click.option("--auth", metavar="none|digest", help="Who may register and call. none is everybody and must be asked for.")
+@click.option("--auth", metavar="none|digest", help="Who may register and call: users with a password, or everybody.  [default: digest]")
 @click.option("--trace", "ladder", is_flag=True, help="Print every message as a line of a ladder diagram.")
 @click.option("--trace-file", metavar="FILE", help="Keep every message: .pcap for Wireshark, .json one object a line.")
 @click.option(
@@ -69,7 +74,8 @@ def serve(
 ) -> None:
     """Run a SIP server: users register, call each other and are called.
 
-    SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads the routing file again.
+    Users are made with `ringback user add`. SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads
+    users and routing file again.
     """  # fmt: skip
     from ringback.server.config import ConfigError
     from ringback.server.config_file import read_config
@@ -135,7 +141,10 @@ async def _either(*awaitables: Any) -> None:
 
 def _reload(server: Server) -> None:
     if server.reload() is None:
-        _say("routing read again" if server.config.routing is not None else "nothing to read again: no routing file is named")
+        read = [
+            name for name, is_there in (("users", server.access is not None), ("routing", server.config.routing is not None)) if is_there
+        ]
+        _say(f"{' and '.join(read)} read again" if read else "nothing to read again: no routing file is named")
 
 
 def _trace(config: Config) -> Trace | None:
@@ -176,7 +185,7 @@ def _announce(server: Server) -> None:
     console.print(Text(f"ringback {version('ringback')}", "bold"))
     rows: list[tuple[str, str]] = [
         ("listening", _listening(server.transports.endpoints)),
-        ("domains", ", ".join(config.domains) or "every domain, for none was named"),
+        ("domains", _domains(server)),
         ("data", str(config.data) if config.data is not None else "in memory only: a restart forgets who is registered"),
     ]
     if config.routing is not None:
@@ -185,7 +194,31 @@ def _announce(server: Server) -> None:
         rows.append(("trace", str(config.trace.file)))
     for name, value in rows:
         console.print(Text.assemble((f"  {name:<10}", "dim"), value))
-    console.print(Text("  warning   no authentication: anybody may register as anybody, and call", "yellow"))
+    if server.access is None:
+        console.print(Text("  warning   no authentication: anybody may register as anybody, and call", "yellow"))
+    elif config.data is None:
+        console.print(Text("  warning   nobody can register: users are kept in a data folder, and none is named", "yellow"))
+    elif not len(server.users):
+        console.print(Text(f"  users     none yet; make the first: {_first_user(config)}", "yellow"))
+    else:
+        console.print(Text.assemble(("  users     ", "dim"), str(len(server.users))))
+
+
+def _domains(server: Server) -> str:
+    names = ", ".join(server.domains.names)
+    if server.config.domains:
+        return names
+    return f"{names} (those of the users, for none was named)" if names else "every domain, for none was named"
+
+
+def _first_user(config: Config) -> str:
+    """The command that makes an account in the data of this server, wherever it is typed."""
+    from ringback.server.config import default_data_folder
+
+    assert config.data is not None
+    usual = default_data_folder({name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"})
+    folder = "" if config.data == usual else f" --data {shlex.quote(str(config.data.absolute()))}"
+    return f"ringback user add alice@{(config.domains or ['example.org'])[0]}{folder}"
 
 
 def _listening(endpoints: list[Endpoint]) -> str:

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from ringback.address import DEFAULT_PORTS, Endpoint
+from ringback.digest import ALGORITHMS
 from ringback.message.limits import MessageLimits
 from ringback.transaction.layer import MAX_TRANSACTIONS
 from ringback.transport.limits import StreamLimits
@@ -144,6 +145,50 @@ class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         force_setattr(self, "allow", _domains(self.allow, "relay.allow"))
 
 
+class AccessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who has to prove who they are, and how (RFC 3261 §22, RFC 8760); with auth = "digest"."""
+
+    algorithms: Annotated[
+        list[Literal["SHA-512-256", "SHA-256", "MD5"]],
+        Meta(description="What a password may be proven with, the best first. Old phones know MD5 alone."),
+    ] = msgspec.field(default_factory=lambda: ["SHA-256", "MD5"])
+    nonce_seconds: Annotated[
+        int, Meta(ge=10, le=86_400, description="How long a client may answer one challenge; after that it is asked anew.")
+    ] = 300
+    trusted: Annotated[
+        list[str],
+        Meta(
+            description="Addresses and networks whose requests need no password: proxies of other domains, trunks. REGISTER always does. "
+            "Over UDP a source address can be forged: name only networks where that is kept out.",
+            examples=[["192.0.2.111", "2001:db8::/32"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    accept_strangers: Annotated[
+        bool,
+        Meta(description="Whether callers of domains not served here may reach the users of those that are, unproven; else they get 403."),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if not self.algorithms or len(set(self.algorithms)) < len(self.algorithms):
+            raise ConfigError("must name at least one algorithm, and none twice", "access.algorithms")
+        for name in self.algorithms:
+            if name.lower() not in ALGORITHMS:
+                raise ConfigError(f"this Python was built without {name}", "access.algorithms")
+        for index, text in enumerate(self.trusted):
+            try:
+                ipaddress.ip_network(text)
+            except ValueError:
+                raise ConfigError(
+                    f"{shown(text)} is no address or network; allowed are such as 192.0.2.111, 192.0.2.0/24 or 2001:db8::/32",
+                    f"access.trusted[{index}]",
+                ) from None
+
+    @property
+    def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """`trusted`, taken apart."""
+        return [ipaddress.ip_network(text) for text in self.trusted]
+
+
 class TransportConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How messages are fetched and sent."""
 
@@ -178,14 +223,19 @@ class DrainConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything `ringback serve` can be told: read by `config_file.read_config`, or in Python `Config(auth="none")`.
+    """Everything `ringback serve` can be told: read by `config_file.read_config`, or in Python `Config(domains=["example.org"])`.
 
     `data` None keeps nothing over a restart; `read_config` fills in `default_data_folder()`. Raises `ConfigError` for values that
     cannot be (wrong types are `read_config`'s to find).
     """
 
     domains: Annotated[
-        list[str], Meta(description="The SIP domains served here: whose users register and are called.", examples=[["example.org"]])
+        list[str],
+        Meta(
+            description="The SIP domains served here: whose users register and are called. None: those the users are of, or every domain "
+            "as long as there are no users.",
+            examples=[["example.org"]],
+        ),
     ] = msgspec.field(default_factory=list)
     listen: Annotated[
         list[str],
@@ -201,9 +251,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auth: Annotated[
         Literal["none", "digest"],
         Meta(
-            description="Who may register and call: digest asks for a password (not yet built), none lets in everybody and must be "
-            "asked for by name.",
-            examples=["none"],
+            description="Who may register and call: digest asks for the password of a user (`ringback user add`), none lets in everybody.",
         ),
     ] = "digest"
     data: Annotated[
@@ -221,14 +269,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     registrar: RegistrarConfig = RegistrarConfig()
     proxy: ProxyConfig = ProxyConfig()
     limits: LimitsConfig = LimitsConfig()
+    access: AccessConfig = msgspec.field(default_factory=AccessConfig)
     relay: RelayConfig = msgspec.field(default_factory=RelayConfig)
     trace: TraceConfig = TraceConfig()
     transport: TransportConfig = TransportConfig()
     drain: DrainConfig = DrainConfig()
 
     def __post_init__(self) -> None:
-        if self.auth == "digest":
-            raise ConfigError('"digest" is not built yet; "none" must be asked for by name: then anybody may register and call', "auth")
         force_setattr(self, "domains", _domains(self.domains, "domains"))
         if self.advertise is not None:
             force_setattr(self, "advertise", _domains([self.advertise], "advertise")[0])
@@ -285,18 +332,23 @@ def _numeric(host: str) -> str:
     return str(ipaddress.ip_address(host))
 
 
+def domain_name(text: str) -> str:
+    """A domain as it is compared: lower case, no final dot, IPv6 without brackets. Raises `ConfigError` where it is none."""
+    domain = text.lower().removesuffix(".") if text.isascii() else text
+    if not _is_host(domain):
+        raise ConfigError(f"{shown(text)} is no domain; allowed is a host name or address such as example.org, [::1] or 192.0.2.1")
+    # Brackets belong to the writing of a URI, not to its host.
+    return str(ipaddress.ip_address(domain[1:-1])) if domain.startswith("[") else domain
+
+
 def _domains(names: list[str], key: str) -> list[str]:
-    """Domain names as they are compared: lower case, no final dot, IPv6 without brackets, each once."""
+    """Domain names as they are compared, each once."""
     result: dict[str, None] = {}
     for index, name in enumerate(names):
-        domain = name.lower().removesuffix(".") if name.isascii() else name
-        if not _is_host(domain):
-            where = key if key == "advertise" else f"{key}[{index}]"
-            raise ConfigError(
-                f"{shown(name)} is no domain; allowed is a host name or address such as example.org, [::1] or 192.0.2.1", where
-            )
-        # Brackets belong to the writing of a URI, not to its host.
-        result[str(ipaddress.ip_address(domain[1:-1])) if domain.startswith("[") else domain] = None
+        try:
+            result[domain_name(name)] = None
+        except ConfigError as error:
+            raise ConfigError(error.reason, key if key == "advertise" else f"{key}[{index}]") from None
     return list(result)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ringback.address import DEFAULT_PORTS, Endpoint, host_port
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 from ringback.transport.resolver import numeric_host
 
@@ -31,40 +33,57 @@ def scope_of(host: str) -> str:
 
 
 class Place:
-    """What a URI means here: `aor` is the key in the location service where the URI is of a domain served, else None."""
+    """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
-    __slots__ = ("aor", "is_here", "is_served", "names_user", "scope", "uri")
+    __slots__ = ("address", "aor", "domain", "is_here", "is_served", "names_user", "scope", "uri", "user")
 
-    def __init__(self, uri: SipUri | TelUri | AnyUri, is_served: bool, aor: str | None, names_user: bool, is_here: bool = False) -> None:
-        """`is_here`: the URI names this server itself and no user, so that sending there would be sending to ourselves."""
+    def __init__(
+        self, uri: SipUri | TelUri | AnyUri, domain: str | None, user: str | None, names_user: bool, is_here: bool = False
+    ) -> None:
+        """`user` is free of escapes; `is_here`: the URI names this server itself and no user, so that sending there would be sending to
+        ourselves.
+        """
         self.uri = uri
-        self.is_served = is_served
-        self.aor = aor
+        self.domain = domain
+        self.user = user
+        self.is_served = domain is not None
+        # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
+        self.aor = None if domain is None or user is None else f"sip:{user}@{domain}"
         self.names_user = names_user
         self.is_here = is_here
-        self.scope = scope_of(uri.maddr or uri.host) if isinstance(uri, SipUri) else ""
+        host = (uri.maddr or uri.host) if isinstance(uri, SipUri) else ""
+        self.scope = scope_of(host)
+        self.address = numeric_host(host)
+        """Where the URI itself leads, if its host is numeric."""
 
 
-def reaches(source: str, place: Place) -> bool:
-    """Whether somebody at `source` may have a message sent to the host of a URI: to loopback or link-local only who is there.
+def reaches(source: str, scope: str) -> bool:
+    """Whether somebody at `source` may have a message sent to a host of this scope: to loopback or link-local only who is there.
 
     A dialog proves who talks with whom, not that every host its parties name is theirs.
     """
-    return not place.scope or (place.scope != "none" and place.scope == scope_of(source))
+    return not scope or (scope != "none" and scope == scope_of(source))
 
 
 class Domains:
     """The domains served. Where none is named, every domain is: each request is for whoever registered that very address here."""
 
     def __init__(self, names: Sequence[str], endpoints: Sequence[Endpoint] = ()) -> None:
-        self.names = tuple(name.lower() for name in names)
-        self._own: set[tuple[str, int]] = set()
+        self.names: tuple[str, ...] = ()
+        self.own: set[tuple[str, int]] = set()
+        """Hosts and ports we listen on, and those advertised."""
         self._places: dict[str, Place] = {}
+        self.serve(names)
         self.listen(endpoints)
+
+    def serve(self, names: Sequence[str]) -> None:
+        """Names the domains served from now on."""
+        self.names = tuple(name.lower() for name in names)
+        self._places.clear()
 
     def listen(self, endpoints: Sequence[Endpoint]) -> None:
         """Names the listening points: a URI of one of them is ours too, under the first domain's name where there is one."""
-        self._own = {(host, e.port) for e in endpoints for host in (e.host, e.advertised)}
+        self.own = {(host, e.port) for e in endpoints for host in (e.host, e.advertised)}
         self._places.clear()
 
     def is_own_address(self, uri: SipUri) -> bool:
@@ -72,7 +91,7 @@ class Domains:
         port = uri.port or DEFAULT_PORTS["TLS" if uri.scheme == "sips" else "UDP"]
         # An IPv6 address may be written in several ways.
         host = (numeric_host(uri.host) or uri.host) if ":" in uri.host else uri.host
-        return (host, port) in self._own
+        return (host, port) in self.own
 
     def is_ours(self, uri: SipUri) -> bool:
         """Whether a Route or Request-URI names this server: by address, or by a domain that was named."""
@@ -87,20 +106,30 @@ class Domains:
             place = self._places[text] = self._look(parse_uri(text))
         return place
 
+    def place_of(self, request: Request, name: str) -> Place:
+        """What the URI of a request's From or To means; raises `SipParseError` that names the field."""
+        line = request.headers.line(name.lower())
+        start, end = (-1, -1) if line is None else (line.find("<"), line.find(">"))
+        # The usual value is told by its shape, and its URI is among those remembered: no need to take the field apart.
+        usual = line is not None and 0 <= start < end and '"' not in line and (end + 1 == len(line) or line.startswith(";tag=", end + 1))
+        try:
+            return self.place(line[start + 1 : end] if line is not None and usual else request.headers.value(name).uri_text)
+        except SipParseError as error:
+            raise SipParseError(error.reason, name) from None
+
     def _look(self, uri: SipUri | TelUri | AnyUri) -> Place:
         if not isinstance(uri, SipUri):
-            return Place(uri, False, None, True)
+            return Place(uri, None, None, True)
         names_user = uri.user_text is not None
         if self.is_own_address(uri):
             host = self.names[0] if self.names else uri.host
         elif not self.names or uri.host in self.names:
             host = uri.host
         else:
-            return Place(uri, False, None, names_user)
-        # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
+            return Place(uri, None, None, names_user)
         is_here = not names_user and self.is_ours(uri)
-        return Place(uri, True, f"sip:{uri.user}@{host}" if names_user else None, names_user, is_here)
+        return Place(uri, host, uri.user if names_user else None, names_user, is_here)
 
     def __repr__(self) -> str:
-        own = ", ".join(host_port(host, port) for host, port in sorted(self._own))
+        own = ", ".join(host_port(host, port) for host, port in sorted(self.own))
         return f"<Domains {', '.join(self.names) or 'any'} at {own}>"

@@ -11,26 +11,29 @@ from contextlib import AsyncExitStack
 from hashlib import blake2s
 from pathlib import Path
 
-from ringback.address import Flow
+from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.methods import METHODS
 from ringback.message.parser import Malformed
+from ringback.server.access import Access
 from ringback.server.config import Config
-from ringback.server.domains import Domains, Place, reaches
+from ringback.server.domains import Domains, Place, reaches, scope_of
 from ringback.server.location.location import Location
 from ringback.server.proxy.proxy import Proxy
-from ringback.server.proxy.record_route import RecordRoute
+from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
 from ringback.server.registrar import Registrar
 from ringback.server.routing_file import Lookup, Route, RoutingFileError, checked, explain, load_route
 from ringback.server.sources import Sources
-from ringback.server.store import Store
+from ringback.server.store import Store, StoreError
+from ringback.server.users import Users
 from ringback.stack import Observer, Stack
 from ringback.tokens import Tokens
 from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.matching import key_of
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
 from ringback.transport.listening import listen
@@ -43,6 +46,8 @@ _CAPABILITIES = (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "ident
 _RETRY_AFTER = 5
 # Seconds from the last final response to its ACK: T1, the round trip that every timer reckons with (§17.1.1.1).
 _LAST_ACK = 0.5
+# Seconds after which a changed password counts; a look costs some microseconds.
+_USERS_EVERY = 1.0
 
 logger = logging.getLogger("ringback.server")
 
@@ -87,7 +92,14 @@ class Server:
         self._tag_key = secrets.token_bytes(16)
         self._sources = Sources(config.limits.half_open_per_source)
         self._resolver = Resolver()
+        self.access: Access | None = None
+        """Who must prove what; None where nobody has to."""
+        # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
+        is_open = config.auth == "none" or config.access.accept_strangers
+        self._is_confined = is_open and not config.registrar.foreign_contacts
         self._store: Store | None = None
+        self._users_alarm: asyncio.TimerHandle | None = None
+        self._are_users_readable = True
         self._route: Route | None = None
         self._routing: set[asyncio.Task[None]] = set()
 
@@ -103,8 +115,15 @@ class Server:
             if config.data is not None:
                 self._store = Store(config.data)
                 undo.callback(self._store.close)
+            if config.auth == "digest":
+                self.users = Users(self._store)
+                self._serve_users()
             self.location = Location(self._store, loop=loop, clock=loop.time)
             undo.callback(self.location.close)
+            if config.auth == "digest":
+                self.access = Access(
+                    self.users, self.domains, self.location, config.access, prove=self._sources.prove, is_spiral=self._is_spiral
+                )
             self.record_route = RecordRoute(secrets.token_bytes(32) if self._store is None else self._store.secret("record-route"))
             if config.routing is not None:
                 self._route = load_route(config.routing, Lookup(self.location, self.domains))
@@ -121,6 +140,7 @@ class Server:
                 determine=self._determine,
                 refuse=self._refuse,
                 relays_to=frozenset(config.relay.allow).__contains__,
+                access=self.access,
                 token=self._token,
             )
             self.registrar = self._make_registrar()
@@ -136,6 +156,31 @@ class Server:
             self.stack.attach(self.transports)
             await self._listen()
             undo.pop_all()
+            if self.access is not None and self._store is not None:
+                self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
+
+    def _serve_users(self) -> None:
+        """Where no domain was named, those of the users are served."""
+        if not self.config.domains:
+            self.domains.serve(self.users.domains)
+
+    def refresh_users(self) -> bool:
+        """Reads the accounts again where they have changed; what fails is reported once, and the accounts stay as they are."""
+        try:
+            has_changed = self.users.refresh()
+        except StoreError as error:
+            if self._are_users_readable:
+                self._report(f"changes of users are not seen: {error}")
+            self._are_users_readable = False
+            return False
+        self._are_users_readable = True
+        if has_changed:
+            self._serve_users()
+        return has_changed
+
+    def _look_at_users(self) -> None:
+        self.refresh_users()
+        self._users_alarm = asyncio.get_running_loop().call_later(_USERS_EVERY, self._look_at_users)
 
     async def _listen(self) -> None:
         """Opens every endpoint, one per address of a wildcard, and TCP beside every UDP port (§18.2.1)."""
@@ -152,29 +197,57 @@ class Server:
         if not isinstance(event, RequestReceived):
             return
         request = event.request
+        host = event.flow.host
         try:
             proof = self.proxy.preprocess(request, event.flow)
-            is_in_dialog = proof is not None and request.to_tag is not None and self.proxy.proves(proof, request)
-            if is_in_dialog:
-                self._sources.prove(event.flow.host, now)
+            standing = UNPROVEN
+            if proof is not None and request.to_tag is not None:
+                standing = self.record_route.standing(proof, request, host)
+                if standing == AT_HOME:
+                    self._sources.prove(host, now)
             transaction = event.transaction
             if transaction is None:
-                # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
-                place = self.domains.place(request.uri_text)
-                if is_in_dialog and ("route" in request.headers.keys or not place.is_here) and reaches(event.flow.host, place):
-                    self.proxy.forward_ack(request, event.flow, now)
+                if proof is not None and standing != UNPROVEN:
+                    self._pass_ack(request, event.flow, proof, standing, now)
                 return
             if request.method == "CANCEL":
                 self.proxy.cancel(event, now)
                 return
             place = self.domains.place(request.uri_text)
-            if (is_in_dialog and not place.is_here) or not self._is_for_us(event, transaction, place, now):
-                self.proxy.forward(event, place, is_in_dialog, now)
+            if proof is None or standing == UNPROVEN:
+                if not self._is_for_us(event, transaction, place, now):
+                    self.proxy.forward(event, place, None, now)
+                return
+            refusal = None
+            if standing == ELSEWHERE and self.access is not None:
+                refusal = self.access.refusal_within_dialog(request, event.flow, now)
+            if refusal is not None:
+                self._refuse(transaction, request, refusal)
+            elif not place.is_here or not self._is_for_us(event, transaction, place, now):
+                self.proxy.forward(event, place, self._ways_of(proof, host), now)
         except SipParseError as error:
             if event.transaction is not None:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
+
+    def _pass_ack(self, request: Request, flow: Flow, proof: str, standing: int, now: float) -> None:
+        """Passes on an ACK whose dialog is proven. Nobody may challenge it (§22.1): it passes or vanishes."""
+        place = self.domains.place(request.uri_text)
+        # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
+        if "route" not in request.headers.keys and place.is_here:
+            return
+        if standing == AT_HOME or self.access is None or self.access.takes_ack(request, flow, now):
+            self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now)
+
+    def _ways_of(self, proof: str, source: str) -> Callable[[str], bool]:
+        """Which numeric addresses a request of a proven dialog may be sent to."""
+
+        def may_lead(host: str) -> bool:
+            # Where nobody says who he is, a dialog leads to its two parties: otherwise whoever calls himself could send anywhere.
+            return reaches(source, scope_of(host)) and (not self._is_confined or self.record_route.is_party(proof, host))
+
+        return may_lead
 
     def _is_for_us(self, event: RequestReceived, transaction: ServerTransaction, place: Place, now: float) -> bool:
         """Whether the request has found its end here; if so it is answered."""
@@ -187,13 +260,28 @@ class Server:
         is_last_hop = method == "OPTIONS" and request.max_forwards == 0
         if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers.keys):
             return False
+        access = self.access
         if method == "REGISTER":
-            self.registrar.receive(event, now)
+            verdict = None if access is None else access.register(request, event.flow, place, now)
+            if isinstance(verdict, Reject):
+                self._refuse(transaction, request, verdict)
+            else:
+                self.registrar.receive(event, now, verdict)
         elif method == "OPTIONS":
+            # What a server can do is no secret, and what watches over it has no password.
             self._tell_capabilities(transaction, request)
+        elif access is not None and (refusal := access.refusal(request, event.flow, place, now)) is not None:
+            self._refuse(transaction, request, refusal)
         else:
             self._refuse(transaction, request, Reject(405 if method in METHODS else 501, headers=[("Allow", ALLOW)]))
         return True
+
+    def _is_spiral(self, request: Request, flow: Flow) -> bool:
+        """Whether this server sent the request to itself (§16.3 item 4), so that it was looked at before: its branch is one under way."""
+        if (flow.host, flow.port) not in self.domains.own:
+            return False
+        via = request.via
+        return key_of(via.branch or "", via.host, via.port or DEFAULT_PORTS["UDP"], request.method) in self.layer.clients
 
     def _tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
         """§11.2: what this server understands of requests to itself."""
@@ -291,7 +379,9 @@ class Server:
     # The operator's verbs.
 
     def reload(self) -> str | None:
-        """Reads the routing file again; where that fails the old one stays. Gives the fault, None where all is well."""
+        """Reads users and routing file again; where that fails the old ones stay. Gives the routing's fault, None where all is well."""
+        if self.access is not None:
+            self.refresh_users()
         if self.config.routing is None:
             return None
         try:
@@ -314,6 +404,8 @@ class Server:
 
     async def close(self) -> None:
         """Stops listening, commits what is staged, lets the store go."""
+        if self._users_alarm is not None:
+            self._users_alarm.cancel()
         for task in self._routing:
             task.cancel()
         self._resolver.close()

@@ -45,6 +45,18 @@ _STEPS = (
         source TEXT NOT NULL        -- whence the REGISTER came
     );
     """,
+    """
+    CREATE TABLE user (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        minimum TEXT,               -- the weakest algorithm that counts, NULL where any does
+        md5 BLOB,                   -- H(A1) of RFC 7616 by each algorithm, NULL where it would be too weak
+        sha256 BLOB,
+        sha512_256 BLOB,
+        UNIQUE (domain, name)
+    );
+    """,
 )
 SCHEMA = len(_STEPS)
 
@@ -79,14 +91,18 @@ def store_error(error: sqlite3.Error, path: str | Path) -> StoreError:
 class Store:
     """One open `ringback.db`. Used from one thread; whoever writes on a thread of its own takes a `connect()` of its own."""
 
-    def __init__(self, folder: str | Path) -> None:
-        """Opens the file in `folder`, creating both; raises `StoreError` where it is damaged, newer than this program, or in use."""
+    def __init__(self, folder: str | Path, *, is_shared: bool = False) -> None:
+        """Opens the file in `folder`, creating both; raises `StoreError` where it is damaged, newer than this program, or in use.
+
+        `is_shared`: beside a server that may have it open, for whoever touches no binding.
+        """
         self.path = Path(folder) / FILE
         self._held: IO[str] | None = None
         self._opened: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._hold()
+            if not is_shared:
+                self._hold()
             # The file holds keys: nobody else may read it. SQLite gives its companions (-wal, -shm) the same mode.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._opened = self.connect()
@@ -154,13 +170,19 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA,))
         connection.execute("COMMIT")
 
-    def secret(self, name: str) -> bytes:
-        """The 32 random octets kept under `name`, made and committed the first time they are asked for."""
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of the thread that opened the store; raises `StoreError` once that is closed."""
         if self._opened is None:
             raise StoreError(f"{self.path}: closed")
+        return self._opened
+
+    def secret(self, name: str) -> bytes:
+        """The 32 random octets kept under `name`, made and committed the first time they are asked for."""
+        connection = self.connection
         try:
-            self._opened.execute("INSERT OR IGNORE INTO secret VALUES (?, ?)", (name, secrets.token_bytes(32)))
-            (value,) = self._opened.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()
+            connection.execute("INSERT OR IGNORE INTO secret VALUES (?, ?)", (name, secrets.token_bytes(32)))
+            (value,) = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()
         except sqlite3.Error as error:
             raise store_error(error, self.path) from error
         return bytes(value)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ringback.server.config import RelayConfig
 from tests.server.party import SERVER, House, kind_of, simulated
 
 OURS = [
@@ -62,7 +63,7 @@ async def test_a_strict_routers_rewriting_is_undone() -> None:
 
 @simulated
 async def test_a_strict_routers_rewriting_leaves_the_routes_between() -> None:
-    async with House() as house:
+    async with House(relay=RelayConfig(allow=["192.0.2.3"])) as house:
         alice = await house.party("alice")
         bob = await house.party("bob", q=1.0)
         next_proxy = await house.party("next")

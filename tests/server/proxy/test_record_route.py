@@ -6,12 +6,15 @@ from ringback.address import Endpoint
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
 from ringback.message.uri import SipUri, parse_uri
-from ringback.server.proxy.record_route import RecordRoute
+from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 
 UDP = Endpoint("UDP", "192.0.2.1", 5060)
 TCP = Endpoint("TCP", "192.0.2.1", 5060)
 LONELY = Endpoint("TCP", "192.0.2.1", 5070)
 SIX = Endpoint("UDP", "2001:db8::1", 5060)
+
+
+CALLER, CALLEE = "198.51.100.1", "2001:db8::2"
 
 
 def made(key: bytes = b"k" * 32) -> RecordRoute:
@@ -33,7 +36,7 @@ def request(call_id: str = "c", from_tag: str | None = "f", to_tag: str | None =
 
 @pytest.mark.parametrize("endpoint", [UDP, TCP, LONELY, SIX])
 def test_the_entry_is_a_sip_uri_with_lr_that_leads_back(endpoint: Endpoint) -> None:
-    value = made().value(request(), endpoint)
+    value = made().value(("c", "f"), endpoint, CALLER, CALLEE)
     assert value.startswith("<") and value.endswith(">")
     uri = parse_uri(value[1:-1])
     assert isinstance(uri, SipUri)
@@ -44,10 +47,46 @@ def test_the_entry_is_a_sip_uri_with_lr_that_leads_back(endpoint: Endpoint) -> N
 
 def test_either_party_may_show_the_proof() -> None:
     record_route = made()
-    proof = record_route.proof_in_line(f"Route: {record_route.value(request(), UDP)}", UDP)
-    assert proof == record_route.proof("c", "f")
-    assert record_route.proves(proof, request(to_tag="t"))
-    assert record_route.proves(proof, request(from_tag="t", to_tag="f"))
+    proof = record_route.proof_in_line(f"Route: {record_route.value(('c', 'f'), UDP, CALLER, CALLEE)}", UDP)
+    assert proof == record_route.proof("c", "f", CALLER, CALLEE)
+    assert record_route.standing(proof, request(to_tag="t"), CALLER) == AT_HOME
+    assert record_route.standing(proof, request(from_tag="t", to_tag="f"), CALLEE) == AT_HOME
+
+
+def test_a_party_is_at_home_at_its_own_address_only() -> None:
+    record_route = made()
+    proof = record_route.proof("c", "f", CALLER, CALLEE)
+    for elsewhere in (CALLEE, "198.51.100.11", "198.51.100", ""):
+        assert record_route.standing(proof, request(to_tag="t"), elsewhere) == ELSEWHERE
+    assert record_route.standing(proof, request(from_tag="t", to_tag="f"), CALLER) == ELSEWHERE
+    # A zone is this machine's own name for its interface.
+    assert record_route.standing(record_route.proof("c", "f", "fe80::1%eth0", CALLEE), request(), "fe80::1%eth1") == AT_HOME
+
+
+def test_addresses_of_a_proof_cannot_be_changed() -> None:
+    record_route = made()
+    proof = record_route.proof("c", "f", CALLER, CALLEE)
+    for forged in (proof.replace("198x", "203x"), proof[:20], proof[:20] + "y", proof + "y203x0x113x6", proof.replace("y", "")):
+        assert record_route.standing(forged, request(to_tag="t"), "203.0.113.6") == UNPROVEN
+
+
+def test_of_several_proofs_the_best_counts() -> None:
+    """A request that went through this server twice carries two."""
+    record_route = made()
+    first, second = record_route.proof("c", "f", CALLER, "192.0.2.1"), record_route.proof("c", "f", "192.0.2.1", CALLEE)
+    for proofs in (f"{first},{second}", f"{second},{first}", f"{first},x", f",{first}"):
+        assert record_route.standing(proofs, request(to_tag="t"), CALLER) == AT_HOME
+    assert record_route.standing(f"{first},{second}", request(from_tag="t", to_tag="f"), CALLEE) == AT_HOME
+    assert record_route.standing(f"{second},x", request(), CALLER) == ELSEWHERE
+    assert record_route.is_party(f"{first},{second}", CALLEE)
+
+
+def test_who_is_a_party() -> None:
+    record_route = made()
+    proof = record_route.proof("c", "f", CALLER, CALLEE)
+    assert record_route.is_party(proof, CALLER) and record_route.is_party(proof, CALLEE)
+    for other in ("198.51.100.11", "198.51.100", "", "203.0.113.6"):
+        assert not record_route.is_party(proof, other)
 
 
 @pytest.mark.parametrize(
@@ -62,23 +101,24 @@ def test_either_party_may_show_the_proof() -> None:
 )
 def test_a_proof_is_for_one_dialog(other: Request) -> None:
     record_route = made()
-    assert not record_route.proves(record_route.proof("c", "f"), other)
+    assert record_route.standing(record_route.proof("c", "f", CALLER, CALLEE), other, CALLER) == UNPROVEN
 
 
-@pytest.mark.parametrize("proof", [None, "", "0" * 20, "\udcff", "é"])
-def test_what_is_no_proof_proves_nothing(proof: str | None) -> None:
-    assert not made().proves(proof, request(to_tag="t"))
+@pytest.mark.parametrize("proof", ["", "0" * 20, "\udcff", "é", ",", "0" * 20 + "y"])
+def test_what_is_no_proof_proves_nothing(proof: str) -> None:
+    assert made().standing(proof, request(to_tag="t"), CALLER) == UNPROVEN
 
 
 def test_call_id_and_tag_cannot_be_shifted_against_each_other() -> None:
     record_route = made()
-    assert record_route.proof("ab", "c") != record_route.proof("a", "bc")
-    assert record_route.proof("1:a", "b") != record_route.proof("1", ":ab")
+    assert record_route.proof("ab", "c", CALLER, CALLEE) != record_route.proof("a", "bc", CALLER, CALLEE)
+    assert record_route.proof("1:a", "b", CALLER, CALLEE) != record_route.proof("1", ":ab", CALLER, CALLEE)
 
 
 def test_another_key_makes_another_proof() -> None:
-    assert made(b"x" * 32).proof("c", "f") != made().proof("c", "f") == made().proof("c", "f")
-    assert len(bytes.fromhex(made().proof("c", "f"))) == 10
+    proof = made().proof("c", "f", CALLER, CALLEE)
+    assert made(b"x" * 32).proof("c", "f", CALLER, CALLEE) != proof == made().proof("c", "f", CALLER, CALLEE)
+    assert len(bytes.fromhex(proof[:20])) == 10
 
 
 @pytest.mark.parametrize(
@@ -101,5 +141,5 @@ def test_only_our_entry_to_the_letter_is_read_quickly(line: str) -> None:
 def test_a_callid_of_any_octets_has_a_proof() -> None:
     odd = request(call_id="\udcff\udcfe", to_tag="t")
     record_route = made()
-    line = f"Route: {record_route.value(odd, UDP)}"
-    assert record_route.proves(record_route.proof_in_line(line, UDP), odd)
+    proof = record_route.proof_in_line(f"Route: {record_route.value((odd.call_id, 'f'), UDP, CALLER, CALLEE)}", UDP)
+    assert proof is not None and record_route.standing(proof, odd, CALLER) == AT_HOME

@@ -205,7 +205,8 @@ async def test_lower_q_is_tried_after_higher() -> None:
         high[1].reply(invites[1], 302, extra="Contact: <sip:elsewhere@192.0.2.9>")
         last = await low.hears("INVITE")
         assert last.max_forwards == 69
-        assert last.headers.texts("Record-Route") == invites[0].headers.texts("Record-Route")
+        [one], [other] = last.headers.texts("Record-Route"), invites[0].headers.texts("Record-Route")
+        assert one.partition(";proof=")[0] == other.partition(";proof=")[0]
         low.reply(last, 180)
         await alice.hears("180 INVITE")
         low.reply(last, 404)

@@ -12,8 +12,8 @@ from ringback.server.proxy.record_route import RecordRoute
 def preprocess(request: Request, endpoint: Endpoint, domains: Domains, record_route: RecordRoute) -> str | None:
     """Removes our own entries from Route, undoes a strict router's rewriting, drops a `maddr` of ours; changes `request`.
 
-    Gives the proof of a dialog found in a Record-Route entry of ours, None where there was none. Raises `SipParseError` where Route or
-    Request-URI do not parse.
+    Gives the proof of a dialog found in a Record-Route entry of ours, several separated by commas, None where there was none. Raises
+    `SipParseError` where Route or Request-URI do not parse.
     """
     headers = request.headers
     text = request.uri_text
@@ -34,7 +34,8 @@ def preprocess(request: Request, endpoint: Endpoint, domains: Domains, record_ro
                 break
             found = record_route.proof_in(uri)
             headers.remove_first("Route")
-        proof = found or proof
+        if found:
+            proof = found if proof is None else f"{proof},{found}"
     return proof
 
 

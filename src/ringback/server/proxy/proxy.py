@@ -11,7 +11,6 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
-from ringback.server.domains import reaches
 from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
@@ -21,6 +20,7 @@ from ringback.server.proxy.validation import LOOP_SEPARATOR, fault_of, has_loope
 from ringback.transaction.events import RequestReceived
 
 if TYPE_CHECKING:
+    from ringback.server.access import Access
     from ringback.server.config import ProxyConfig
     from ringback.server.domains import Domains, Place
     from ringback.server.proxy.record_route import RecordRoute
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from ringback.transport.resolver import Resolver
 
 Later = Callable[[list[Target], float], None]
+MayLead = Callable[[str], bool]
+"""Whether a request may be sent to a numeric address."""
+
+LOOPBACK = "127.0.0.1"
+"""What `localhost` means wherever it is asked."""
+
+
+def _anywhere(_host: str) -> bool:
+    return True
 
 
 class Refuse(Protocol):
@@ -61,9 +70,12 @@ class Proxy:
         determine: Determine,
         refuse: Refuse,
         relays_to: Callable[[str], bool],
+        access: Access | None,
         token: Callable[[], str],
     ) -> None:
-        """`relays_to(host)` says whether requests may go to a domain not served; `token` gives unpredictable text for branches."""
+        """`relays_to(host)` says whether requests may go to a domain not served; `access` who must prove what, None where nobody has to;
+        `token` gives unpredictable text for branches.
+        """
         self.timers = BranchTimers(config.timer_c)
         self.unanswered = 0
         self.own_sent_by: frozenset[str] = frozenset()
@@ -76,6 +88,7 @@ class Proxy:
         self._determine = determine
         self._refuse = refuse
         self._relays_to = relays_to
+        self._access = access
         self._token = token
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
@@ -84,14 +97,10 @@ class Proxy:
             return None
         return preprocess(request, flow.endpoint, self._domains, self._record_route)
 
-    def proves(self, proof: str | None, request: Request) -> bool:
-        """Whether a proof found by `preprocess` is that of the dialog the request claims."""
-        return self._record_route.proves(proof, request)
-
-    def forward(self, event: RequestReceived, place: Place, is_in_dialog: bool, now: float) -> None:
+    def forward(self, event: RequestReceived, place: Place, may_lead: MayLead | None, now: float) -> None:
         """Forwards a request that is not for the server itself.
 
-        `place` is what its Request-URI means; `is_in_dialog` says that its dialog is proven.
+        `place` is what its Request-URI means; `may_lead` says where a request of a proven dialog may go, None stands for any other request.
         """
         request = event.request
         transaction = event.transaction
@@ -101,7 +110,7 @@ class Proxy:
             self._refuse(transaction, request, fault)
             return
         own_hash = None
-        if not is_in_dialog:
+        if may_lead is None:
             # Within a dialog a request has one target and cannot fork: Max-Forwards is enough (RFC 5393 §4.1).
             own_hash = loop_hash(request, place.aor or request.uri_text)
             if has_looped(request, self.own_sent_by, own_hash):
@@ -111,20 +120,26 @@ class Proxy:
                 # Only our own Record-Route entry proves a dialog; an invented To tag opens no way through (§16.4, §12.2.2).
                 self._refuse(transaction, request, Reject(481))
                 return
+            refusal = self._access.refusal(request, event.flow, place, now) if self._access is not None else None
+            if refusal is not None:
+                self._refuse(transaction, request, refusal)
+                return
+        else:
+            may_lead = self._way(request, place, may_lead)
+            if may_lead is None:
+                self._refuse(transaction, request, Reject(403, "Relaying Denied"))
+                return
         breadth = self._breadth(request)
         if breadth < 1:
             self._refuse(transaction, request, Reject(440))
             return
         is_invite = request.method == "INVITE"
         stays = self._config.record_route and may_begin_dialog(request.method)
-        record_route = self._record_route.value(request, event.flow.endpoint) if stays else None
-        context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, record_route=record_route, loop_hash=own_hash)
-        if is_in_dialog and not reaches(event.flow.host, place):
-            self._refuse(transaction, request, Reject(403, "Relaying Denied"))
-            return
-        if is_in_dialog and ("route" in request.headers.keys or not self._names_address_of_record(place)):
+        begins = (request.call_id, request.from_tag or "") if stays else None
+        context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
+        if may_lead is not None and ("route" in request.headers.keys or not self._names_address_of_record(place)):
             self._keep(context, now, request)
-            context.pass_on(request, now)
+            context.pass_on(request, may_lead, now)
             return
         decision = self._target_of(request, place)
         if decision is None:
@@ -159,6 +174,20 @@ class Proxy:
             # Departs from RFC 3261 §16.5: a maddr of a URI of ours does not say where to send, or it would lead strangers anywhere.
             return None
         return Forward(request.uri_text) if self._may_relay(place.uri) else Reject(403, "Domain Not Served Here")
+
+    def _way(self, request: Request, place: Place, may_lead: MayLead) -> MayLead | None:
+        """Where an in-dialog request may go, `may_lead` in general; None where its next hop is known to lie elsewhere."""
+        if "route" in request.headers.keys:
+            if place.scope and not may_lead(place.address or LOOPBACK):
+                return None
+            place = self._domains.place(request.routes[0].uri_text)
+        elif self._names_address_of_record(place):
+            return may_lead
+        if isinstance(place.uri, SipUri) and self._may_relay(place.uri):
+            return _anywhere
+        # A name is looked at again once it is resolved.
+        is_name = place.address is None and not place.scope
+        return may_lead if is_name or may_lead(place.address or LOOPBACK) else None
 
     def _may_relay(self, uri: SipUri) -> bool:
         """Whether a request may be sent to a URI of no domain of ours: also its maddr, if it has one, must be allowed."""
@@ -208,22 +237,23 @@ class Proxy:
                 left -= len(step)
         return bounded
 
-    def forward_ack(self, request: Request, flow: Flow, now: float) -> None:
+    def forward_ack(self, request: Request, flow: Flow, place: Place, may_lead: MayLead, now: float) -> None:
         """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1), within a dialog that is proven."""
         try:
-            if request.max_forwards == 0:
+            way = self._way(request, place, may_lead)
+            if request.max_forwards == 0 or way is None:
                 return
             copy, uri, hop = next_hop(request, request.uri_text)
             targets = self._resolver.known(hop, now)
         except SipParseError:
             return
         if targets is None:
-            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow)))
+            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow, way)))
         else:
-            self._send_ack(copy, uri, targets, flow)
+            self._send_ack(copy, uri, targets, flow, way)
 
-    def _send_ack(self, copy: Request, uri: str, targets: list[Target], flow: Flow) -> None:
-        if targets:
+    def _send_ack(self, copy: Request, uri: str, targets: list[Target], flow: Flow, may_lead: MayLead) -> None:
+        if targets and may_lead(targets[0].host):
             breadth = self._breadth(copy)
             branch = f"z9hG4bK{self._token()}"
             addressed = self._stack.address(targets[0], branch, partial(forwarded, copy, uri, breadth, None), flow.endpoint)
@@ -259,11 +289,14 @@ class Proxy:
         text = f"z9hG4bK{self._token()}"
         if context.loop_hash is not None:
             text += LOOP_SEPARATOR + context.loop_hash
+        flow = context.transaction.flow
+        dialog = context.begins
+        record_route = None if dialog is None else self._record_route.value(dialog, flow.endpoint, flow.host, target.host)
         addressed = self._stack.address(
             target,
             text,
-            partial(forwarded, copy, uri, branch.breadth, context.record_route),
-            context.transaction.flow.endpoint,
+            partial(forwarded, copy, uri, branch.breadth, record_route),
+            flow.endpoint,
             any_size=any_size,
         )
         if addressed is None:
@@ -291,6 +324,8 @@ class Proxy:
         """The request of a transaction as forwarding wants it: parsed again, preprocessed again."""
         request = transaction.request
         preprocess(request, transaction.flow.endpoint, self._domains, self._record_route)
+        if self._access is not None:
+            self._access.consume(request)
         return request
 
     def answered(self, context: ResponseContext) -> None:

@@ -1,12 +1,14 @@
 """Our own Record-Route entry, and how it proves a dialog (RFC 3261 §16.4, §16.6 item 4).
 
-The URI carries a keyed digest over Call-ID and the caller's tag. An in-dialog request is relayed only where it shows that digest again:
-whoever never had a dialog through this proxy cannot make one up. The key lives in the store, so dialogs outlive a restart.
+The URI carries a keyed digest over Call-ID, the caller's tag and the addresses of both parties, and these addresses in the clear. An
+in-dialog request is relayed only where it shows that digest again: whoever never had a dialog through this proxy cannot make one up, and
+whoever has only overheard one is not at its party's address. The key lives in the store, so dialogs outlive a restart.
 """
 
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ringback.message.message import Request
@@ -15,9 +17,21 @@ from ringback.message.uri import SipUri
 if TYPE_CHECKING:
     from ringback.address import Endpoint
 
+UNPROVEN, ELSEWHERE, AT_HOME = range(3)
+"""What a proof says of a request: nothing; that its dialog exists; and that the party it claims to come from is at the very address."""
+
 _PARAMETER = "proof"
 # 80 bits, as RFC 2104 §5 allows a digest to be cut to half and no less than 80: an attacker has one try per datagram.
 _DIGEST_BYTES = 10
+_DIGEST_DIGITS = 2 * _DIGEST_BYTES
+# Between the caller's address and the callee's; no address has it as `_code` writes them.
+_SEPARATOR = "y"
+
+
+@lru_cache(maxsize=4096)
+def _code(host: str) -> str:
+    """A numeric address in letters and digits alone, which any parser takes for a parameter's value."""
+    return host.partition("%")[0].replace(".", "x").replace(":", "z")
 
 
 class RecordRoute:
@@ -38,14 +52,21 @@ class RecordRoute:
             self._beginnings[endpoint] = beginning = f"<sip:{endpoint.sent_by}{transport};lr;{_PARAMETER}="
             self._route_lines[endpoint] = f"Route: {beginning}"
 
-    def proof(self, call_id: str, tag: str) -> str:
-        """The digest that stands for a dialog: of its Call-ID and its caller's tag."""
-        text = f"{len(call_id)}:{call_id}{tag}".encode("utf-8", "surrogateescape")
+    def proof(self, call_id: str, tag: str, caller: str, callee: str) -> str:
+        """What stands for a dialog of this Call-ID and caller's tag between two addresses."""
+        hosts = f"{_code(caller)}{_SEPARATOR}{_code(callee)}"
+        return self._digest(call_id, tag, hosts) + hosts
+
+    def _digest(self, call_id: str, tag: str, hosts: str) -> str:
+        text = f"{hosts}/{len(call_id)}:{call_id}{tag}".encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, text, "sha256")[:_DIGEST_BYTES].hex()
 
-    def value(self, request: Request, endpoint: Endpoint) -> str:
-        """The Record-Route value for a dialog that `request` begins, received on `endpoint`."""
-        return f"{self._beginnings[endpoint]}{self.proof(request.call_id, request.from_tag or '')}>"
+    def value(self, dialog: tuple[str, str], endpoint: Endpoint, caller: str, callee: str) -> str:
+        """The Record-Route value for a dialog, of which Call-ID and caller's tag are known already.
+
+        Its first request was received on `endpoint` from the address `caller` and goes to `callee`.
+        """
+        return f"{self._beginnings[endpoint]}{self.proof(*dialog, caller, callee)}>"
 
     def proof_in_line(self, line: str, endpoint: Endpoint) -> str | None:
         """The proof within a raw Route line where that is nothing but our own entry, to the letter; else None."""
@@ -60,13 +81,27 @@ class RecordRoute:
         """The proof that a URI of ours carries, None where it carries none."""
         return uri.params.get(_PARAMETER)
 
-    def proves(self, proof: str | None, request: Request) -> bool:
-        """Whether a proof belongs to the dialog a request claims to be in; either party may send it."""
-        if not proof:
-            return False
-        call_id = request.call_id
-        given = proof.encode("utf-8", "surrogateescape")
-        return self._is_proof(given, call_id, request.from_tag) or self._is_proof(given, call_id, request.to_tag)
+    def standing(self, proofs: str, request: Request, host: str) -> int:
+        """What proofs, separated by commas, say of a request from the address `host` that claims to be in a dialog.
 
-    def _is_proof(self, given: bytes, call_id: str, tag: str | None) -> bool:
-        return tag is not None and hmac.compare_digest(self.proof(call_id, tag).encode(), given)
+        Several come together where the dialog's first request passed here more than once: the party is at home by one of them.
+        """
+        if "," in proofs:
+            return max(self._standing(proof, request, host) for proof in proofs.split(","))
+        return self._standing(proofs, request, host)
+
+    def _standing(self, proof: str, request: Request, host: str) -> int:
+        given = proof[:_DIGEST_DIGITS].encode("utf-8", "surrogateescape")
+        hosts = proof[_DIGEST_DIGITS:]
+        call_id = request.call_id
+        caller, _, callee = hosts.partition(_SEPARATOR)
+        # Either party may send it: the caller's tag is the one in From, or the one in To.
+        for tag, party in ((request.from_tag, caller), (request.to_tag, callee)):
+            if tag is not None and hmac.compare_digest(self._digest(call_id, tag, hosts).encode(), given):
+                return AT_HOME if party == _code(host) else ELSEWHERE
+        return UNPROVEN
+
+    def is_party(self, proofs: str, host: str) -> bool:
+        """Whether a dialog that was proven with these proofs has a party at a numeric address."""
+        code = _code(host)
+        return any(code in proof[_DIGEST_DIGITS:].split(_SEPARATOR) for proof in proofs.split(","))

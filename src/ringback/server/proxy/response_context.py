@@ -16,7 +16,7 @@ from ringback.server.proxy.forwarding import next_hop, request_uri
 from ringback.transaction.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
 
 if TYPE_CHECKING:
-    from ringback.server.proxy.proxy import Proxy
+    from ringback.server.proxy.proxy import MayLead, Proxy
     from ringback.transaction.transaction import ClientTransaction, ServerTransaction
 
 
@@ -82,15 +82,16 @@ class ResponseContext:
 
     __slots__ = (
         "_breadth",
+        "_may_lead",
         "_proxy",
         "_ring_for",
         "_steps",
+        "begins",
         "branches",
         "is_answered",
         "is_cancelled",
         "is_invite",
         "loop_hash",
-        "record_route",
         "transaction",
     )
 
@@ -101,10 +102,10 @@ class ResponseContext:
         *,
         is_invite: bool,
         breadth: int,
-        record_route: str | None,
+        begins: tuple[str, str] | None,
         loop_hash: str | None,
     ) -> None:
-        """`breadth` is the incoming Max-Breadth, `record_route` our entry for the dialog this request may begin."""
+        """`breadth` is the incoming Max-Breadth, `begins` the dialog it may begin and we record-route: Call-ID, caller's tag."""
         self._proxy = proxy
         self.transaction = transaction
         self.is_invite = is_invite
@@ -114,8 +115,9 @@ class ResponseContext:
         self.is_cancelled = False
         self._steps: list[list[str]] = []
         self._ring_for: float | None = None
+        self._may_lead: MayLead | None = None
         self._breadth = breadth
-        self.record_route = record_route
+        self.begins = begins
 
     def receive(self, event: Event, now: float) -> None:
         """Takes what the server transaction tells. That it got no ACK or could not send ends no branch (§16.9)."""
@@ -129,8 +131,9 @@ class ResponseContext:
         self._ring_for = ring_for
         self._start_step(request, now)
 
-    def pass_on(self, request: Request, now: float) -> None:
-        """Forwards to the Request-URI alone, as within a dialog."""
+    def pass_on(self, request: Request, may_lead: MayLead, now: float) -> None:
+        """Forwards to the Request-URI alone, as within a dialog, and only to such addresses."""
+        self._may_lead = may_lead
         branch = Branch(self, request.uri_text, self._breadth)
         self.branches.append(branch)
         self._forward(branch, request, now)
@@ -163,6 +166,8 @@ class ResponseContext:
                 if targets is None:
                     return
                 branch.targets = targets.copy()
+                if self._may_lead is not None and not self._leads_there(branch, now):
+                    return
         except SipParseError:
             # The request was validated, so what does not parse is the target: the location service's or the routing function's fault.
             self.ended_here(branch, 500, now)
@@ -175,8 +180,19 @@ class ResponseContext:
         branch.targets = targets.copy()
         if self.is_answered or self.is_cancelled:
             self.ended_here(branch, 487, now)
-        else:
+        elif self._may_lead is None or self._leads_there(branch, now):
             self._send(branch, copy, uri, now)
+
+    def _leads_there(self, branch: Branch, now: float) -> bool:
+        """Keeps of a branch's targets those a request of this dialog may go to; one that has none left is ended with 403."""
+        assert branch.targets is not None
+        assert self._may_lead is not None
+        found = len(branch.targets)
+        branch.targets = [target for target in branch.targets if self._may_lead(target.host)]
+        if found and not branch.targets:
+            self.ended_here(branch, 403, now)
+            return False
+        return True
 
     def _send(self, branch: Branch, copy: Request, uri: str, now: float) -> None:
         assert branch.targets is not None
@@ -254,7 +270,8 @@ class ResponseContext:
         if not self.is_answered:
             self.is_answered = True
             self._steps = []
-            self.record_route = None
+            self.begins = None
+            self._may_lead = None
             self._proxy.answered(self)
         self._cancel_all(now)
         ringing = []

@@ -10,6 +10,7 @@ from functools import partial
 
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
+from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.date import Date
 from ringback.message.message import Request, Response
 from ringback.message.uri import Uri
@@ -60,8 +61,8 @@ class Registrar:
         self._date = ""
         self._check = None if config.foreign_contacts else self._check_source
 
-    def receive(self, event: RequestReceived, now: float) -> None:
-        """Processes one REGISTER whose Request-URI names a domain of ours (step 1)."""
+    def receive(self, event: RequestReceived, now: float, info: AuthenticationInfo | None = None) -> None:
+        """Processes one REGISTER whose Request-URI names a domain of ours (step 1); `info` goes into its 200 (RFC 7616 §3.5)."""
         transaction = event.transaction
         if transaction is None:
             return
@@ -84,7 +85,7 @@ class Registrar:
             # What knows no field is a URI or parameter of the Contact, taken apart only here.
             self._refuse(transaction, request, Reject(400, f"Malformed {error.field or 'Contact'}: {error.reason}"))
         else:
-            location.update(aor, bindings, partial(self._answer, transaction, request, aor))
+            location.update(aor, bindings, partial(self._answer, transaction, request, aor, info))
 
     def _inspect(self, request: Request) -> None:
         """§8.2.1 to §8.2.3: the method, extensions required, a body."""
@@ -105,15 +106,7 @@ class Registrar:
 
         All domains of one server are one administrative domain: RFC 3665 §2.1 registers bob@biloxi at ss2.biloxi.
         """
-        line = request.headers.line("to")
-        start, end = (-1, -1) if line is None else (line.find("<"), line.find(">"))
-        # The usual To is told by its shape, and its URI is among those remembered: no need to take the field apart.
-        usual = line is not None and 0 <= start < end and '"' not in line and (end + 1 == len(line) or line.startswith(";tag=", end + 1))
-        try:
-            to = self._domains.place(line[start + 1 : end] if line is not None and usual else request.to.uri_text)
-        except SipParseError as error:
-            raise SipParseError(error.reason, "To") from None
-        aor = to.aor
+        aor = self._domains.place_of(request, "To").aor
         if aor is None:
             raise Refused(404)
         return aor
@@ -121,7 +114,9 @@ class Registrar:
     def _check_source(self, uri: Uri, source: str) -> None:
         check_source(uri, source, self._domains)
 
-    def _answer(self, transaction: ServerTransaction, request: Request, aor: str, error: Exception | None) -> None:
+    def _answer(
+        self, transaction: ServerTransaction, request: Request, aor: str, info: AuthenticationInfo | None, error: Exception | None
+    ) -> None:
         """Step 8, once the location service has committed; step 7's last word where it could not."""
         if error is not None:
             if isinstance(error, StoreUnavailable):
@@ -142,6 +137,8 @@ class Registrar:
         if contacts:
             headers.append("Contact", ", ".join(contacts))
         headers.append("Date", self._now())
+        if info is not None:
+            headers.append("Authentication-Info", info)
         self._respond(transaction, response, now)
 
     def _now(self) -> str:

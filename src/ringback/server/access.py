@@ -1,0 +1,167 @@
+"""Who must prove who he is before the server acts on a request (RFC 3261 §22, §10.3 steps 3 and 4, §16.3 item 6).
+
+REGISTER: the user of To. A request that begins something: the user of From, who is at a domain served here. A request within a dialog:
+nobody who is at the address of a party or registered from there, else the user of From. Nobody challenges ACK or CANCEL.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from ringback.address import Flow
+from ringback.digest import Nonces, Protection, Verdict, credentials_of
+from ringback.message.errors import SipParseError
+from ringback.message.fields.authentication_info import AuthenticationInfo
+from ringback.message.fields.credentials import Credentials
+from ringback.message.message import Request
+from ringback.server.config import AccessConfig
+from ringback.server.domains import Domains, Place
+from ringback.server.location.location import Location
+from ringback.server.proxy.routing import Reject
+from ringback.server.users import Users
+
+_FOREIGN = "Caller Is of No Domain Served Here"
+
+
+def _trusts(networks: list[IPv4Network | IPv6Network]) -> Callable[[str], bool]:
+    """Whether a numeric source address is in one of the networks."""
+
+    @lru_cache(maxsize=4096)
+    def is_trusted(host: str) -> bool:
+        address = ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in networks)
+
+    return is_trusted if networks else lambda _: False
+
+
+def _is_of(text: str, realm: str) -> bool:
+    """Whether credentials, as written, are for a realm."""
+    try:
+        return Credentials.parse(text).realm == realm
+    except SipParseError:
+        return False
+
+
+class Access:
+    """What every request is measured by where `auth = "digest"`: gives the refusal it gets, or None. Its realms are the domains."""
+
+    def __init__(
+        self,
+        users: Users,
+        domains: Domains,
+        location: Location,
+        config: AccessConfig,
+        *,
+        prove: Callable[[str, float], None],
+        is_spiral: Callable[[Request, Flow], bool],
+    ) -> None:
+        """`prove(host, now)` is told which address has answered a challenge; `is_spiral` says that a request comes back from ourselves."""
+        self._users = users
+        self._domains = domains
+        self._location = location
+        self._config = config
+        self._prove = prove
+        self._is_spiral = is_spiral
+        self._is_trusted = _trusts(config.networks)
+        # Both are new in each run: no nonce outlives it, so no count of one is ever taken twice.
+        self._nonces = Nonces(secrets.token_bytes(32), secrets.token_bytes(16), config.nonce_seconds)
+        self._protections: dict[str, Protection] = {}
+
+    def register(self, request: Request, flow: Flow, place: Place, now: float) -> Reject | AuthenticationInfo | None:
+        """Whether a REGISTER may go on (§10.3 steps 3 and 4); if so, what its 200 says back. No source is trusted: who registers a
+        user gets that user's calls.
+        """
+        owner = self._domains.place_of(request, "To")
+        protection = self._protection(owner.domain or place.domain or "")
+        verdict = self._verdict(protection, request, "Authorization", now)
+        if not verdict.is_accepted:
+            return self._challenge(protection, verdict, 401, "WWW-Authenticate", now)
+        self._prove(flow.host, now)
+        sender = self._domains.place_of(request, "From")
+        for party in (owner, sender):
+            if (party.user, party.domain) != (verdict.user, protection.realm):
+                return Reject(403, "Third-Party Registration Forbidden")
+        return protection.authentication_info(verdict, b"", now)
+
+    def refusal(self, request: Request, flow: Flow, place: Place, now: float) -> Reject | None:
+        """For a request of no proven dialog; `place` is what its Request-URI means. Credentials that were accepted are taken out of it."""
+        if self._is_trusted(flow.host) or self._is_spiral(request, flow):
+            return None
+        caller = self._domains.place_of(request, "From")
+        if caller.domain is None:
+            if self._config.accept_strangers and place.is_served and "route" not in request.headers.keys:
+                return None
+            return Reject(403, _FOREIGN)
+        return self._refusal_of(caller, request, flow, now)
+
+    def refusal_within_dialog(self, request: Request, flow: Flow, now: float) -> Reject | None:
+        """For a request whose dialog is proven, but which comes from another address than its party had when the dialog began."""
+        if self._is_trusted(flow.host):
+            return None
+        party = self._domains.place_of(request, "From")
+        if self._is_registered_from(party, flow.host):
+            return None
+        if party.domain is None:
+            return Reject(403, _FOREIGN)
+        return self._refusal_of(party, request, flow, now)
+
+    def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
+        """The same for an ACK, which may bear the credentials of its INVITE (§22.1)."""
+        party = self._domains.place_of(request, "From")
+        if self._is_trusted(flow.host) or self._is_registered_from(party, flow.host):
+            return True
+        if party.domain is None:
+            return False
+        verdict = self._verdict(self._protection(party.domain), request, "Proxy-Authorization", now)
+        return verdict.is_accepted and verdict.user == party.user
+
+    def consume(self, request: Request) -> None:
+        """Takes credentials for the caller's realm, which is ours, out of a request: nobody after us needs them (§22.3)."""
+        headers = request.headers
+        if "proxy-authorization" not in headers.keys:
+            return
+        realm = self._domains.place_of(request, "From").domain
+        texts = headers.texts("Proxy-Authorization")
+        kept = [text for text in texts if realm is None or not _is_of(text, realm)]
+        if len(kept) < len(texts):
+            headers.remove("Proxy-Authorization")
+            for text in kept:
+                headers.append("Proxy-Authorization", text)
+
+    def _is_registered_from(self, party: Place, host: str) -> bool:
+        return party.aor is not None and any(binding.source == host for binding in self._location.registered(party.aor))
+
+    def _refusal_of(self, caller: Place, request: Request, flow: Flow, now: float) -> Reject | None:
+        """None where the request proves to be the caller's own."""
+        assert caller.domain is not None
+        protection = self._protection(caller.domain)
+        verdict = self._verdict(protection, request, "Proxy-Authorization", now)
+        if not verdict.is_accepted:
+            # §22.1: a proxy asks by 407 alone.
+            return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
+        self._prove(flow.host, now)
+        if verdict.user != caller.user:
+            return Reject(403, "From Is Another User")
+        self.consume(request)
+        return None
+
+    def _protection(self, realm: str) -> Protection:
+        found = self._protections.get(realm)
+        if found is None:
+            found = Protection(realm, self._nonces, self._users.ha1, self._config.algorithms)
+            # Where every domain is served a stranger could name as many as he likes.
+            if realm in self._domains.names:
+                self._protections[realm] = found
+        return found
+
+    @staticmethod
+    def _verdict(protection: Protection, request: Request, field: str, now: float) -> Verdict:
+        return protection.verify(credentials_of(request, field), request.method, request.uri_text, request.body, now)
+
+    @staticmethod
+    def _challenge(protection: Protection, verdict: Verdict, status: int, field: str, now: float) -> Reject:
+        return Reject(status, headers=[(field, str(one)) for one in protection.challenges(now, verdict.is_stale)])
