@@ -187,6 +187,7 @@ class Server:
         await listen(self.transports, self.config.endpoints(), self.config.advertise)
         endpoints = self.transports.endpoints
         self.domains.listen(endpoints)
+        self._resolver.speak(endpoints)
         self.record_route.serve(endpoints)
         self.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from ringback.address import DEFAULT_PORTS, Target
+from ringback.address import DEFAULT_PORTS, Endpoint, Target
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
 
@@ -36,7 +36,12 @@ class Resolver:
         self._known: dict[str, tuple[float, list[Target]]] = {}
         self._asked: set[asyncio.Task[None]] = set()
         self.default_transport = "UDP"
-        """What a sip URI means that names no transport: UDP, unless that is not spoken here (RFC 3263 §4.1)."""
+        """What a sip URI means that names no transport."""
+
+    def speak(self, endpoints: Sequence[Endpoint]) -> None:
+        """Takes what is listened on: UDP is preferred where it is spoken (RFC 3263 §4.1); who has TCP alone sends by TCP."""
+        if endpoints and not any(endpoint.transport == "UDP" for endpoint in endpoints):
+            self.default_transport = endpoints[0].transport
 
     def known(self, text: str, now: float) -> list[Target] | None:
         """The targets of a URI, best first, where no question is needed; None where `ask` must be called.
