@@ -131,14 +131,13 @@ def test_the_limits_of_connections() -> None:
         ('[drain]\n"q\\nq" = 1', "ringback.toml: drain.'q\\nq': no such key; allowed are seconds"),
         ("auth = 'none'\nx = ", "ringback.toml: no valid TOML: Invalid value (at end of document)"),
         ("\nauth = none", "ringback.toml: no valid TOML: Invalid value (at line 2, column 8)"),
-        ('[access]\nalgorithms = ["MD5", "SHA1"]', 'ringback.toml: access.algorithms[1]: must be "SHA-512-256" or "SHA-256" or "MD5", is \'SHA1\''),
+        ("[access]\nalgorithms = 'MD5'", "ringback.toml: access.algorithms: must be a list of texts, such as [\"…\"], is 'MD5'"),
         ('[access]\nalgorithms = ["MD5", "MD5"]', "ringback.toml: access.algorithms: must name at least one algorithm, and none twice"),
         ("[access]\nalgorithms = []", "ringback.toml: access.algorithms: must name at least one algorithm, and none twice"),
         ("[access]\nnonce_seconds = 1", "ringback.toml: access.nonce_seconds: must be a whole number from 10 to 86400, is 1"),
         (
-            '[access]\ntrusted = ["192.0.2.1", "192.0.2.1/24"]',
-            "ringback.toml: access.trusted[1]: '192.0.2.1/24' is no address or network; allowed are such as 192.0.2.111, 192.0.2.0/24 or "
-            "2001:db8::/32",
+            '[access]\ntrusted = ["::1", "::1/9"]',
+            "ringback.toml: access.trusted[1]: '::1/9' is no address or network; allowed are such as 192.0.2.111, 192.0.2.0/24 or 2001:db8::/32",
         ),
         ('listen = "' + "x" * 99 + '"', "ringback.toml: listen: must be a list of texts, such as [\"…\"], is '" + "x" * 58 + "…"),
     ],
