@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ringback.address import Endpoint, Flow, Target
+from ringback.agent.ended_dialogs import EndedDialogs
 from ringback.agent.exchange import Exchange
 from ringback.agent.identity import Identity, who
 from ringback.agent.inspection import Refusal, inspect
+from ringback.agent.rest import Rests
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.dialogs import Dialogs
@@ -29,10 +31,20 @@ from ringback.transaction.transaction import ServerTransaction
 from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
+if TYPE_CHECKING:
+    from ringback.agent.subscriber import Expectation
+
 T = TypeVar("T")
 
 Receive = Callable[[RequestReceived, float], None]
 """Takes a new request; whoever takes it answers it, now or later."""
+
+
+class Standing(Protocol):
+    """What lasts outside dialogs."""
+
+    def close(self) -> None:
+        """The program ends: says goodbye to the peer in a task of the core's, and ends."""
 
 
 class AgentCore:
@@ -45,20 +57,33 @@ class AgentCore:
         self.token = Tokens()
         self.dialogs = Dialogs()
         self.resolver = Resolver()
+        self.rests = Rests()
         self.loop = asyncio.get_running_loop()
         self.layer = TransactionLayer(timers, max_transactions=max_transactions)
         self.stack = Stack(self, self.layer)
         self.transports: Transports
         self.route_set: tuple[str, ...] = ()
-        """Route values of every request outside dialogs: the outbound proxy, or the Service-Route of a registration (§8.1.2, RFC 3608)."""
+        """Route values of every request outside dialogs: `outbound`, then the Service-Route of a registration (§8.1.2, RFC 3608)."""
+        self.outbound: tuple[str, ...] = ()
+        """The Route value of the outbound proxy, where there is one: the way of a REGISTER."""
         self.serving: dict[str, Receive | None] = {}
         """Who takes requests that no usage of a dialog takes, by method; None where they make sense to a usage only. The keys are Allow."""
         self.extensions: list[str] = []
         """Option tags that are understood: what Supported says, and what may be required of us."""
+        self.accepts: list[str] = ["application/sdp"]
+        """The types of body that are understood: what Accept says in an answer to OPTIONS."""
         self.software: str | None = None
         self.prefer: Endpoint | None = None
         """The endpoint to send from where there is a choice."""
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.ended_dialogs = EndedDialogs()
+        """The calls that ended a moment ago."""
+        self.standing: set[Standing] = set()
+        """What lasts without a dialog of its own, and is closed with the agent: subscriptions, publications."""
+        self.expectations: dict[tuple[str, str], Expectation] = {}
+        """The NOTIFYs that requests of ours have asked for, by Call-ID and our tag in lower case (RFC 6665 §4.4.1)."""
+        self.event_packages: dict[str, Receive] = {}
+        """Who takes a SUBSCRIBE, by event package. The keys are Allow-Events."""
         self._ongoing = OngoingRequests()
 
     @property
@@ -71,13 +96,27 @@ class AgentCore:
         message.headers.append("Allow", self.allow)
         if self.extensions:
             message.headers.append("Supported", ", ".join(self.extensions))
+        if self.event_packages:
+            message.headers.append("Allow-Events", ", ".join(self.event_packages))
 
     # Requests of ours.
 
-    def request(self, method: str, uri: str, *, to: str | None = None, from_: str | None = None, call_id: str | None = None) -> Request:
-        """A request outside dialogs (§8.1.1), without Via, Contact and body; `to` and `from_` are name-addrs, From without its tag."""
+    def request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        to: str | None = None,
+        from_: str | None = None,
+        call_id: str | None = None,
+        route_set: tuple[str, ...] | None = None,
+    ) -> Request:
+        """A request outside dialogs (§8.1.1), without Via, Contact and body; `to` and `from_` are name-addrs, From without its tag.
+
+        It takes the core's `route_set` unless another is given.
+        """
         fields: list[tuple[str, object]] = [("Max-Forwards", 70)]
-        fields += [("Route", route) for route in self.route_set]
+        fields += [("Route", route) for route in (self.route_set if route_set is None else route_set)]
         fields += [
             ("From", f"{from_ or self.identity.address};tag={self.token()}"),
             ("To", to or f"<{who(uri)}>"),
@@ -89,10 +128,19 @@ class AgentCore:
         return Request(method, uri, fields)
 
     def begin(
-        self, request: Request, on_response: Callable[[Response, float], None], *, dialog: Dialog | None = None, next_hop: str | None = None
+        self,
+        request: Request,
+        on_response: Callable[[Response, float], None],
+        *,
+        dialog: Dialog | None = None,
+        next_hop: str | None = None,
+        target: Target | None = None,
     ) -> Exchange:
-        """Sends a request, answers challenges, and passes each response up; the last one is final, made up where none came."""
-        exchange = Exchange(self, request, on_response, dialog, next_hop)
+        """Sends a request, answers challenges, and passes each response up; the last one is final, made up where none came.
+
+        `target` is tried before all that the next hop leads to.
+        """
+        exchange = Exchange(self, request, on_response, dialog, next_hop, target)
         exchange.start(self.loop.time())
         self.stack.wake()
         return exchange
@@ -152,6 +200,14 @@ class AgentCore:
 
     # The core of the stack.
 
+    def received(self, message: Request | Response | Malformed, data: bytes, flow: Flow) -> None:
+        """Takes a message from a transport. §8.1.3.3: a response with more Vias than ours, or none, is somebody else's and discarded."""
+        if isinstance(message, Response) and not _has_one_via(message):
+            if self.stack.observer is not None:
+                self.stack.observer("in", data, flow, None)
+            return
+        self.stack.received(message, data, flow)
+
     def receive(self, event: Event, now: float) -> None:
         """Takes a new request (§8.2): to its dialog, or to whoever serves its method."""
         if not isinstance(event, RequestReceived):
@@ -172,12 +228,12 @@ class AgentCore:
             elif dialog is not None:
                 if dialog.receive(request):
                     if not _to_usage(dialog, event, now):
-                        self.refuse(event, Refusal(481))
+                        self._unclaimed(event, now, is_in_dialog=True)
                 else:
                     # §12.2.2: a number lower than the one before.
                     self.refuse(event, Refusal(500, "CSeq Out of Order"))
             elif request.to_tag is not None:
-                self.refuse(event, Refusal(481))
+                self._unclaimed(event, now, is_in_dialog=False)
             elif event.transaction is not None and self._ongoing.is_merged(request, event.transaction):
                 self.refuse(event, Refusal(482, "Merged Request"))
             else:
@@ -192,6 +248,13 @@ class AgentCore:
             self.refuse(event, Refusal(481))
         else:
             receive(event, now)
+
+    def _unclaimed(self, event: RequestReceived, now: float, *, is_in_dialog: bool) -> None:
+        """A request of a dialog that none of its usages takes, or that is not there: what may begin a usage is served (RFC 6665 §4.4.1)."""
+        if event.request.method == "NOTIFY" or (is_in_dialog and event.request.method in ("SUBSCRIBE", "REFER")):
+            self.serve(event, now)
+        else:
+            self.refuse(event, Refusal(481))
 
     def _cancelled(self, event: RequestReceived, now: float) -> None:
         """§9.2: 200 to the CANCEL whatever becomes of the INVITE; 481 where there is none."""
@@ -224,6 +287,13 @@ class AgentCore:
     def next_deadline(self) -> float | None:
         """Never."""
         return None
+
+
+def _has_one_via(response: Response) -> bool:
+    try:
+        return len(response.headers.texts("via")) == 1
+    except SipParseError:
+        return False
 
 
 def _to_usage(dialog: Dialog, event: RequestReceived, now: float) -> bool:

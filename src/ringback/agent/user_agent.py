@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import version
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from ringback.address import Endpoint
+from ringback.agent.call import Call
+from ringback.agent.capabilities import Capabilities, ask_options
 from ringback.agent.core import AgentCore
 from ringback.agent.errors import CallEnded
+from ringback.agent.event_package import EventPackage
 from ringback.agent.identity import Identity
 from ringback.agent.incoming_call import IncomingCall
 from ringback.agent.inspection import Refusal, shortcoming
 from ringback.agent.interruption import Interruptible
 from ringback.agent.media import MediaFactory, SilentMedia
+from ringback.agent.notifier import Notifier, OnSubscription, receive_subscribe
 from ringback.agent.outgoing_call import OutgoingCall
 from ringback.agent.refusal import UNUSABLE, refusal_of
+from ringback.agent.registrar import loose_route
+from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
+from ringback.agent.registrations import Registrations
+from ringback.agent.replaces import MayReplace, find_named_call, knows_the_dialog
+from ringback.agent.subscriber import DEFAULT_EXPIRES, Forks, receive_notify
+from ringback.agent.subscription import Subscription
 from ringback.agent.usage import usages_of
 from ringback.digest import Account, Accounts
+from ringback.message.fields.event import Event
+from ringback.message.fields.name_addr import NameAddr
+from ringback.message.message import Response
 from ringback.message.uri import SipUri, parse_uri
 from ringback.stack import Observer
 from ringback.tokens import Tokens
@@ -62,12 +76,18 @@ class UserAgent:
         timers: TimerValues = DEFAULT_TIMERS,
         max_transactions: int = 100_000,
         requires: Iterable[str] = (),
+        features: Mapping[str, str | None] = MappingProxyType({}),
+        may_replace: MayReplace = knows_the_dialog,
+        accepts_joins: bool = False,
     ) -> None:
         """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for.
 
         `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
         sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
-        Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required.
+        Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required. `features` are feature tags of our
+        Contact besides those that say what we can do (RFC 3840): `{"automata": None, "language": "en,fi"}`.
+        `may_replace` says who may take the place of a call of ours (RFC 3891); with `accepts_joins` the program takes calls that join
+        another one (RFC 3911).
         Raises `SipParseError` or `ValueError` where `aor` is no SIP URI.
         """
         self.identity = Identity(aor, display_name)
@@ -82,7 +102,15 @@ class UserAgent:
         self._timers = timers
         self._max_transactions = max_transactions
         self._requires = tuple(requires)
+        self._features = features
+        self.may_replace = may_replace
+        self._accepts_joins = accepts_joins
+        self.refuses_with: int | None = None
+        """While set, every call is refused with this status, 486 Busy Here or 480 say, and OPTIONS answered with it."""
+        self._notifiers: list[Notifier] = []
         self.core: AgentCore
+        self._capabilities: Capabilities
+        self._registrations: Registrations
 
     # Being there.
 
@@ -92,18 +120,22 @@ class UserAgent:
             self.identity, Accounts(self._accounts, Tokens(), self._homes()), timers=self._timers, max_transactions=self._max_transactions
         )
         core.software = f"Ringback/{version('ringback')}"
-        core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=self._asked, PRACK=None, UPDATE=None)
-        core.extensions.append("100rel")
+        core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
+        core.extensions += ["100rel", "replaces"] + (["join"] if self._accepts_joins else [])
+        core.serving.update(SUBSCRIBE=partial(receive_subscribe, core), NOTIFY=partial(receive_notify, core))
+        for notifier in self._notifiers:
+            notifier.attach(core)
         if self._proxy is not None:
-            core.route_set = (f"<{self._proxy}>" if ";lr" in self._proxy else f"<{self._proxy};lr>",)
+            core.route_set = core.outbound = (loose_route(self._proxy),)
+        self._capabilities = Capabilities(core, self._media, self.readiness, self._features)
+        core.serving["OPTIONS"] = self._capabilities.receive
+        self._registrations = Registrations(core, self._capabilities)
         core.stack.observer = self._observer
-        core.transports = self._open_transports(core.stack.received, core.stack.failed, batch_ended=core.stack.batch_ended)
+        core.transports = self._open_transports(core.received, core.stack.failed, batch_ended=core.stack.batch_ended)
         core.stack.attach(core.transports)
         try:
             await listen(core.transports, [listening_point(text) for text in self._listen], self._advertise)
-            if not any(endpoint.transport == "UDP" for endpoint in core.transports.endpoints):
-                # RFC 3263 §4.1 prefers UDP among what is spoken: who listens for TCP alone is reached, and sends, by TCP alone.
-                core.resolver.default_transport = core.transports.endpoints[0].transport
+            core.resolver.speak(core.transports.endpoints)
         except BaseException:
             await self._release()
             raise
@@ -111,6 +143,8 @@ class UserAgent:
     async def close(self) -> None:
         """Hangs up every call, waits for what that takes, and lets the sockets go."""
         core = self.core
+        for standing in list(core.standing):
+            standing.close()
         for dialog in core.dialogs:
             for usage in usages_of(dialog):
                 usage.close()
@@ -183,13 +217,90 @@ class UserAgent:
             requires=requires,
         )
 
+    def subscribe(
+        self,
+        uri: str,
+        event: str,
+        *,
+        expires: int = DEFAULT_EXPIRES,
+        accept: Iterable[str] = (),
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        forks: Forks = "first",
+        resumes: bool = True,
+    ) -> Subscription:
+        """A subscription to an event package at a URI, begun when it is awaited or entered; iterating it gives the notifications.
+
+        `event` is an Event value, "presence". The rest is as in `Subscription`.
+        """
+        return Subscription(
+            self.core,
+            uri,
+            Event.parse(event),
+            expires=expires,
+            accept=accept,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            forks=forks,
+            resumes=resumes,
+        )
+
+    def registration(
+        self,
+        *,
+        registrars: Iterable[str | None] = (None,),
+        expires: int = DEFAULT_LIFETIME,
+        q: float | None = None,
+        on_change: OnChange | None = None,
+    ) -> Registration:
+        """A registration at the domain of the address-of-record, or at the `registrars` named by URI (None: the domain); see there.
+
+        `async with alice.registration(): …` registers now, refreshes meanwhile, and removes the binding at the end.
+        """
+        found = [self._registrations.registrar(uri) for uri in registrars]
+        return Registration(self._registrations, found, expires=expires, q=q, on_change=on_change)
+
+    async def bindings(self, registrar: str | None = None) -> list[NameAddr]:
+        """Where a registrar has this address-of-record bound to, every user agent's bindings included (§10.2.3)."""
+        return await self._registrations.registrar(registrar).bindings()
+
+    async def remove_bindings(self, registrar: str | None = None) -> None:
+        """Removes every binding of this address-of-record, other user agents' included (§10.2.2)."""
+        await self._registrations.registrar(registrar).remove_bindings()
+
+    async def options(self, uri: str) -> Response:
+        """Asks what a party can do and whether it would take a call now (§11.1); gives its answer, whatever the status.
+
+        Raises `AuthenticationFailed`, or `RequestTimedOut` or `Unreachable` where no answer came.
+        """
+        return await ask_options(self.core, uri)
+
     # What it hears.
+
+    def serve_event(self, package: EventPackage, on_subscription: OnSubscription | None = None) -> Notifier:
+        """Serves an event package from now on, or from when the agent is opened: its `Notifier` tells the subscribers what is new."""
+        notifier = Notifier(package, on_subscription)
+        self._notifiers.append(notifier)
+        if hasattr(self, "core"):
+            notifier.attach(self.core)
+        return notifier
 
     def _invited(self, event: RequestReceived, _now: float) -> None:
         """§13.3.1: a call comes in."""
         core = self.core
-        if self.on_call is None:
-            core.refuse(event, Refusal(480))
+        keys = event.request.headers.keys
+        named: Call | None = None
+        if "replaces" in keys or "join" in keys:
+            found = find_named_call(core, event.request, self.may_replace, accepts_joins=self._accepts_joins)
+            if isinstance(found, Refusal):
+                core.refuse(event, found)
+                return
+            named = found
+        readiness = self.readiness()
+        if (readiness != 200 and named is None) or self.on_call is None:
+            core.refuse(event, Refusal(readiness))
             return
         if self._requires and (refusal := shortcoming(event.request, self._requires)) is not None:
             core.refuse(event, refusal)
@@ -199,6 +310,8 @@ class UserAgent:
         except UNUSABLE as error:
             core.refuse(event, refusal_of(error, core))
             return
+        if named is not None:
+            call.replaces, call.joins = (named, None) if "replaces" in keys else (None, named)
         core.spawn(self._attend(call, self.on_call))
 
     async def _attend(self, call: IncomingCall, on_call: OnCall) -> None:
@@ -216,13 +329,9 @@ class UserAgent:
             call.interruptible = None
             await call.hang_up()
 
-    def _asked(self, event: RequestReceived, _now: float) -> None:
-        """§11.2: what this party is capable of."""
-        core = self.core
-        assert event.transaction is not None, "OPTIONS has a transaction"
-        response = core.response(event.request, 200)
-        core.add_capabilities(response)
-        core.respond(event.transaction, response)
+    def readiness(self) -> int:
+        """The status that an INVITE or an OPTIONS gets: 200, `refuses_with`, or 480 where nobody is there to take calls (§11.2)."""
+        return self.refuses_with or (200 if self.on_call is not None else 480)
 
 
 async def _coroutine(awaitable: Awaitable[None]) -> None:
