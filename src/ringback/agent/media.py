@@ -30,6 +30,8 @@ MediaFactory = Callable[[str], Media]
 # RFC 863: what is sent there is thrown away. Nobody listens, so no port needs to be held.
 _DISCARD = 9
 
+_AUDIO = MediaDescription.audio(_DISCARD, codecs=[PCMU, PCMA, TELEPHONE_EVENT])
+
 
 class SilentMedia:
     """An audio stream on paper: G.711 both ways and telephone events, agreed upon as any other, but nothing is sent or played."""
@@ -37,9 +39,8 @@ class SilentMedia:
     __slots__ = ("_capabilities", "local", "remote")
 
     def __init__(self, host: str) -> None:
-        audio = MediaDescription.audio(_DISCARD, codecs=[PCMU, PCMA, TELEPHONE_EVENT])
         # RFC 8866 §5.2: numbers that nobody else has; 62 bits are what every peer can count.
-        self._capabilities = SessionDescription.new(host, session_id=secrets.randbits(62), media=[audio])
+        self._capabilities = SessionDescription.new(host, session_id=secrets.randbits(62), media=[_AUDIO.copy()])
         self.local: SessionDescription | None = None
         self.remote: SessionDescription | None = None
 

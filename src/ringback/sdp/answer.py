@@ -112,8 +112,7 @@ def _answer(
     for time in offer.all("t"):
         answer.add_line("t", time)
     # Each stream says its own direction, and groups of streams are for who understands those of the offer (RFC 5888 §9.2).
-    for name in (SENDRECV, SENDONLY, RECVONLY, INACTIVE, "group"):
-        answer.remove_attribute(name)
+    answer.remove_attribute(SENDRECV, SENDONLY, RECVONLY, INACTIVE, "group")
     return answer if former is None else succeeding(former, answer)
 
 
@@ -121,11 +120,8 @@ def _accepted(offered: MediaDescription, own: MediaDescription, preferences: Pre
     """`own` as the answer to `offered`, which it fits."""
     medium = own.copy()
     medium.kind = offered.kind
-    for name in _ONLY_IF_OFFERED:
-        if offered.attribute(name) is None:
-            medium.remove_attribute(name)
     # Feedback names payload types, and ours may have other numbers; it is for who knows RFC 4585 to say again.
-    medium.remove_attribute("rtcp-fb")
+    medium.remove_attribute("rtcp-fb", *[name for name in _ONLY_IF_OFFERED if offered.attribute(name) is None])
     if is_rtp(offered):
         medium.codecs = _common_codecs(offered, own, preferences)
     else:

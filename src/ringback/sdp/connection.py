@@ -1,6 +1,7 @@
 """Where media go: the c= line (RFC 8866 §5.7)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from ringback.sdp.errors import SdpError
@@ -61,3 +62,12 @@ class Connection:
         ttl = "" if self.ttl is None else f"/{self.ttl}"
         count = "" if self.count == 1 else f"/{self.count}"
         return f"{self.network_type} {self.address_type} {self.host}{ttl}{count}"
+
+
+# The same few lines stand in one description after the other, and are read several times in each.
+_remembered = lru_cache(maxsize=1024)(Connection.parse)
+
+
+def known_connection(text: str) -> Connection:
+    """`Connection.parse`, remembered where the line is no longer than they usually are."""
+    return _remembered(text) if len(text) < 64 else Connection.parse(text)

@@ -7,7 +7,7 @@ from ringback.sdp.connection import Connection
 from ringback.sdp.grammar import checked_text, parse_number, words
 from ringback.sdp.limits import DEFAULT_LIMITS, SdpLimits
 from ringback.sdp.media import MediaDescription
-from ringback.sdp.origin import MAX_NUMBER, Origin
+from ringback.sdp.origin import MAX_NUMBER, Origin, known_origin
 from ringback.sdp.parser import read_sections, split_lines
 from ringback.sdp.section import Section, first_line
 
@@ -95,7 +95,7 @@ class SessionDescription(Section):
     @property
     def origin(self) -> Origin:
         """Who made the description, and which edition it is (§5.2)."""
-        return Origin.parse(first_line(self.lines, "o") or "")
+        return known_origin(first_line(self.lines, "o") or "")
 
     @origin.setter
     def origin(self, origin: Origin) -> None:

@@ -1,6 +1,7 @@
 """What two media have in common: codecs by name, rate and channels, and what their parameters must agree on (RFC 3264 §6.1)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ringback.sdp.codec import Codec
 from ringback.sdp.media import MediaDescription
@@ -42,6 +43,12 @@ def agreed_codecs(offered: Sequence[Codec], ours: Sequence[Codec], *, by_our_ord
     They stand in the offer's order, or in ours where `by_our_order`. `one_codec` leaves the first one and what accompanies codecs. Empty
     where the offer has codecs and only what accompanies them is common.
     """
+    return list(_agreed(tuple(offered), tuple(ours), by_our_order, one_codec))
+
+
+# Most calls are between the same few lists of codecs.
+@lru_cache(maxsize=64)
+def _agreed(offered: tuple[Codec, ...], ours: tuple[Codec, ...], by_our_order: bool, one_codec: bool) -> tuple[Codec, ...]:
     agreed: list[tuple[int, Codec]] = []
     for codec in offered:
         for place, own in enumerate(ours):
@@ -53,8 +60,8 @@ def agreed_codecs(offered: Sequence[Codec], ours: Sequence[Codec], *, by_our_ord
     codecs = [codec for _, codec in agreed]
     leading = [codec for codec in codecs if not is_accompanying(codec)]
     if not leading:
-        return codecs if all(is_accompanying(codec) for codec in offered) else []
-    return [codec for codec in codecs if codec is leading[0] or is_accompanying(codec)] if one_codec else codecs
+        return tuple(codecs) if all(is_accompanying(codec) for codec in offered) else ()
+    return tuple([codec for codec in codecs if codec is leading[0] or is_accompanying(codec)] if one_codec else codecs)
 
 
 def agreed_formats(offered: MediaDescription, ours: MediaDescription) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Self, TypeVar
 
 from ringback.sdp.candidate import Candidate
@@ -30,6 +31,11 @@ SETUP_ROLES = frozenset({"active", "passive", "actpass", "holdconn"})
 Value = TypeVar("Value")
 
 _STATIC_FORMATS = {str(number): codec for number, codec in STATIC.items()}
+
+# Lines about codecs, and characters of each, up to which a list of codecs is remembered: a browser's offer has some 60 of at most 130.
+_USUAL = 128
+
+_OF_A_CODEC = ("rtpmap:", "fmtp:")
 _OF_A_FORMAT = ("rtpmap:", "fmtp:", "rtcp-fb:")
 
 
@@ -127,21 +133,10 @@ class MediaDescription(Section):
         """What the formats stand for, in their order; those of which nothing is known are left out. Empty for a medium without RTP."""
         if "RTP/" not in self.protocol:
             return []
-        maps: dict[str, str] = {}
-        parameters: dict[str, str] = {}
-        for letter, value in self.lines:
-            if letter == "a":
-                if value.startswith("rtpmap:"):
-                    maps.setdefault(value[7:].partition(" ")[0], value[7:])
-                elif value.startswith("fmtp:"):
-                    number, _, text = value[5:].partition(" ")
-                    parameters.setdefault(number, text.strip(" "))
-        codecs = []
-        for number in dict.fromkeys(self.formats):
-            codec = _codec(number, maps.get(number), parameters.get(number) or None)
-            if codec is not None:
-                codecs.append(codec)
-        return codecs
+        lines = [value for letter, value in self.lines if letter == "a" and value.startswith(_OF_A_CODEC)]
+        # Everybody's codecs are written alike and are read several times in each exchange; a long list is one peer's own.
+        read = _known_codecs if len(lines) <= _USUAL and max(map(len, lines), default=0) <= _USUAL else _codecs
+        return list(read(tuple(self.formats), tuple(lines)))
 
     @codecs.setter
     def codecs(self, codecs: Sequence[Codec]) -> None:
@@ -286,6 +281,23 @@ def _codec(number: str, rtpmap: str | None, fmtp: str | None) -> Codec | None:
         pass
     codec = _STATIC_FORMATS.get(number)
     return codec if codec is None or fmtp is None else codec._replace(fmtp=fmtp)
+
+
+def _codecs(formats: tuple[str, ...], lines: tuple[str, ...]) -> tuple[Codec, ...]:
+    """What payload types stand for, by the rtpmap and fmtp lines of their medium; the first of several lines counts."""
+    maps: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    for value in lines:
+        if value.startswith("rtpmap:"):
+            maps.setdefault(value[7:].partition(" ")[0], value[7:])
+        else:
+            number, _, text = value[5:].partition(" ")
+            parameters.setdefault(number, text.strip(" "))
+    codecs = [_codec(number, maps.get(number), parameters.get(number) or None) for number in dict.fromkeys(formats)]
+    return tuple([codec for codec in codecs if codec is not None])
+
+
+_known_codecs = lru_cache(maxsize=256)(_codecs)
 
 
 def _read(parse: Callable[[str], Value], texts: list[str]) -> list[Value]:

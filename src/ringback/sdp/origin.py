@@ -1,5 +1,6 @@
 """Who made a description, and which edition of it this is: the o= line (RFC 8866 §5.2)."""
 
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from ringback.sdp.connection import address_type_of
@@ -53,3 +54,12 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.username} {self.session_id} {self.version} {self.network_type} {self.address_type} {self.host}"
+
+
+# One description's line is read several times in each exchange.
+_remembered = lru_cache(maxsize=256)(Origin.parse)
+
+
+def known_origin(text: str) -> Origin:
+    """`Origin.parse`, remembered where the line is no longer than they usually are."""
+    return _remembered(text) if len(text) < 128 else Origin.parse(text)

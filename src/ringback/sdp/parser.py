@@ -7,7 +7,7 @@ from ringback.sdp.connection import Connection
 from ringback.sdp.errors import SdpError
 from ringback.sdp.limits import SdpLimits
 from ringback.sdp.media import MediaDescription
-from ringback.sdp.origin import Origin
+from ringback.sdp.origin import known_origin
 from ringback.sdp.section import Line, first_line
 
 Value = TypeVar("Value")
@@ -75,7 +75,7 @@ def read_sections(rows: list[str], limits: SdpLimits) -> tuple[list[Line], list[
                 if media or (number > 1 and first_line(session, letter) is not None):
                     raise SdpError(f"{_ONCE[letter]} given twice", number)
                 if letter == "o":
-                    _checked(Origin.parse, value, number)
+                    _checked(known_origin, value, number)
             elif letter == "c":
                 if lines is session and first_line(session, "c") is not None:
                     raise SdpError("connection of the session given twice", number)

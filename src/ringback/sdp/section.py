@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ringback.sdp.bandwidth import Bandwidth
-from ringback.sdp.connection import Connection
+from ringback.sdp.connection import Connection, known_connection
 from ringback.sdp.errors import SdpError
 from ringback.sdp.grammar import checked_text, checked_token
 
@@ -118,10 +118,9 @@ class Section:
         """Puts an attribute at the end; without a value it is a flag."""
         self._insert(self._attribute(name, value))
 
-    def remove_attribute(self, name: str) -> None:
-        """Takes out every attribute of this name."""
-        prefix = name + ":"
-        self.lines[:] = [line for line in self.lines if not _is_attribute(line, name, prefix)]
+    def remove_attribute(self, *names: str) -> None:
+        """Takes out every attribute of these names."""
+        self.lines[:] = [line for line in self.lines if line[0] != "a" or line[1].partition(":")[0] not in names]
 
     @staticmethod
     def _attribute(name: str, value: str) -> Line:
@@ -139,7 +138,7 @@ class Section:
         text = first_line(self.lines, "c")
         if text is None:
             text = first_line(self.session_lines, "c")
-        return None if text is None else Connection.parse(text)
+        return None if text is None else known_connection(text)
 
     @connection.setter
     def connection(self, connection: Connection | None) -> None:
