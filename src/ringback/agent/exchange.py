@@ -9,8 +9,9 @@ from ringback.address import Flow, Target
 from ringback.dialog.dialog import Dialog
 from ringback.message.derive import cancel_of, response_to
 from ringback.message.errors import SipParseError
+from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request, Response
-from ringback.message.uri import SipUri, parse_uri
+from ringback.message.uri import SipUri, TelUri, parse_uri
 from ringback.transaction.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
 from ringback.transaction.machines import PROCEEDING
 from ringback.transaction.transaction import ClientTransaction
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
 
 # What makes a peer able to reach us again: these carry a Contact (§8.1.1.8, RFC 3311, RFC 6665, RFC 3515).
-_WITH_CONTACT = frozenset(("INVITE", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "OPTIONS"))
+_WITH_CONTACT = frozenset(("INVITE", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "OPTIONS"))
 
 
 class Nobody:
@@ -42,6 +43,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_first",
         "core",
         "dialog",
         "fault",
@@ -64,15 +66,22 @@ class Exchange:
         on_response: Callable[[Response, float], None],
         dialog: Dialog | None = None,
         next_hop: str | None = None,
+        target: Target | None = None,
     ) -> None:
+        """`target` is where to try first, whatever else the next hop leads to."""
         self.core = core
         self.request = request
         self.on_response = on_response
         self.dialog = dialog
         self.next_hop = next_hop or (dialog.next_hop if dialog is not None else next_hop_of(request))
+        if ascii_lower(request.uri_text[:5]) == "sips:" and ascii_lower(self.next_hop[:4]) == "sip:":
+            # §8.1.2: what goes to a SIPS resource is secured from the first hop on.
+            self.next_hop = f"sips:{self.next_hop[4:]}"
         self.origin = host_of(self.next_hop)
         """The host that the credentials of this request are for (§22)."""
         self.targets: list[Target] = []
+        """Where to try, in order; the first one is being tried, or has answered."""
+        self._first = target
         self.transaction: ClientTransaction | None = None
         self.flow: Flow | None = None
         self.response: Response | None = None
@@ -101,6 +110,8 @@ class Exchange:
 
     def _found(self, targets: list[Target], now: float) -> None:
         self.targets = list(targets)
+        if self._first is not None:
+            self.targets = [self._first, *(target for target in targets if target != self._first)]
         if self.is_cancelled:
             self._give_up(487, "cancelled before it was sent", now)
         else:
@@ -112,6 +123,10 @@ class Exchange:
         request = self.request
         while self.targets:
             target = self.targets[0]
+            if self.dialog is None and (rest := core.rests.until(target, now)) is not None:
+                self.fault = f"{target.host} asked to be left alone for another {rest - now:.0f} s"
+                del self.targets[0]
+                continue
             if core.accounts.trusts(self.origin):
                 # Within a dialog the same server is known by its address (§12.1.2).
                 core.accounts.trust(target.host)
@@ -144,20 +159,45 @@ class Exchange:
                 self._send_cancel(now)
             self.on_response(response, now)
             return
-        try:
-            if response.status in (401, 407) and not self.is_cancelled and self.core.accounts.answer(self.request, response, self.origin):
-                self._again(now)
-                return
-            if response.is_success:
-                self.core.accounts.accepted(self.request, response)
-        except SipParseError as error:
-            self.fault = f"malformed {error.field}: {error.reason}"
-        if response.status == 503 and len(self.targets) > 1 and not self.is_cancelled:
-            # RFC 3263 §4.3: the next of the servers.
-            self._try_next(503, response.reason, now)
+        if response.is_success:
+            self.core.accounts.accepted(self.request, response)
+        elif not self.is_cancelled and self._can_be_mended(response):
+            self._again(now)
             return
+        elif response.status == 503:
+            self.core.rests.take(self.targets[0], response, now)
+            if len(self.targets) > 1 and not self.is_cancelled:
+                # RFC 3263 §4.3: the next of the servers.
+                self._try_next(503, response.reason, now)
+                return
+        # What an earlier server did not say is of no interest any more.
+        self.fault = ""
         self.response = response
         self.on_response(response, now)
+
+    def _can_be_mended(self, response: Response) -> bool:
+        """Changes the request as a 4xx wants it (§8.1.3.5); False where that is not possible."""
+        status = response.status
+        if status in (401, 407):
+            try:
+                return self.core.accounts.answer(self.request, response, self.origin)
+            except SipParseError:
+                # A field that cannot be read says nothing of what to change.
+                return False
+        # A body that is too large (413) or of a type the peer does not know (415) is what there is to say, and Require holds only what the
+        # program insists on (420): without them it would be another request.
+        return status == 416 and self._adapt_scheme()
+
+    def _adapt_scheme(self) -> bool:
+        """Turns a tel URI into a SIP URI of our own domain (§19.1.6); False for others: no sips URI is made less secure."""
+        request = self.request
+        uri = request.uri
+        if not isinstance(uri, TelUri) or self.dialog is not None:
+            return False
+        home = self.core.identity.uri
+        request.uri = SipUri(home.host, user=str(uri)[4:], port=home.port, params={"user": "phone"}, scheme=home.scheme)
+        self.core.accounts.prepare(request, self.origin)
+        return True
 
     def _again(self, now: float) -> None:
         """The same request with a new CSeq number and branch (§8.1.3.5, §22.2)."""
