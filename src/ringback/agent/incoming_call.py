@@ -13,17 +13,33 @@ from ringback.agent.media import Media
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.reliable import REMINDER, ReliableResponses, Remnant, is_required_by, is_understood_by
+from ringback.agent.replaces import replace
 from ringback.agent.session import Session
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Response
-from ringback.transaction.events import Event, RequestReceived, TransactionTimedOut
+from ringback.transaction.events import Event, RequestReceived
 
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
 
 # §13.3.1.1: a provisional response at least every minute, lest a proxy give the call up.
 _REMINDER = 60.0
+
+
+class Finished:
+    """The user of an INVITE's transaction after its final response: all of a call that the transaction keeps for its last 32 s."""
+
+    __slots__ = ("local_tag",)
+
+    def __init__(self, local_tag: str) -> None:
+        self.local_tag = local_tag
+
+    def cancelled(self, _event: RequestReceived, _now: float) -> None:
+        """§9.2: too late, nothing happens."""
+
+    def receive(self, event: Event, now: float) -> None:
+        """An ACK that never came, a transport that failed: whoever answered hears of it elsewhere."""
 
 
 class IncomingCall(Call):
@@ -119,6 +135,8 @@ class IncomingCall(Call):
         settled = self.promise()
 
         def on_settled(fault: str | None) -> None:
+            if fault is None and self.replaces is not None:
+                replace(self.replaces)
             if fault is None and not settled.done():
                 settled.set_result(None)
 
@@ -250,6 +268,7 @@ class IncomingCall(Call):
 
     def _finish(self) -> None:
         self._is_final = True
+        self._transaction.user = Finished(self.local_tag)
         self._stop_repeating()
         if self.session is not None and self.session.provisionals is not None:
             self.session.provisionals.stop()
@@ -287,8 +306,6 @@ class IncomingCall(Call):
             self._refuse(Refusal(487, "Request Expired"), "the invitation expired")
 
     def receive(self, event: Event, now: float) -> None:
-        """Takes what befalls the INVITE's transaction: an ACK that never came, a transport that failed."""
-        if isinstance(event, TransactionTimedOut) or self._is_final:
-            return
+        """Takes what befalls the INVITE's transaction: a transport that failed."""
         self._finish()
         self._over("the caller cannot be reached")
