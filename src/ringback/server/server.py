@@ -14,7 +14,7 @@ from pathlib import Path
 from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
-from ringback.message.message import Request
+from ringback.message.message import Request, Response
 from ringback.message.methods import METHODS
 from ringback.message.parser import Malformed
 from ringback.server.access import Access
@@ -49,7 +49,17 @@ _LAST_ACK = 0.5
 # Seconds after which a changed password counts; a look costs some microseconds.
 _USERS_EVERY = 1.0
 
+# A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as QUIC has it, RFC 9000 §8).
+_MOST_BYTES_BACK = 3
+
 logger = logging.getLogger("ringback.server")
+
+
+def _shorten(response: Response, most: int) -> None:
+    """Leaves out the last challenges, one excepted, of a response that is longer than so many octets."""
+    headers = response.headers
+    while headers.keys[-2] == headers.keys[-1] and len(response.to_bytes()) > most:
+        headers.remove_line(len(headers.keys) - 1)
 
 
 class Counts:
@@ -238,7 +248,11 @@ class Server:
         # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
         if "route" not in request.headers.keys and place.is_here:
             return
-        if standing == AT_HOME or self.access is None or self.access.takes_ack(request, flow, now):
+        access = self.access
+        if standing == AT_HOME or access is None or access.takes_ack(request, flow, now):
+            if access is not None:
+                # An ACK repeats what its INVITE had for us (§22.1); that has been read.
+                access.consume(request)
             self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now)
 
     def _ways_of(self, proof: str, source: str) -> Callable[[str], bool]:
@@ -302,6 +316,8 @@ class Server:
         response = response_to(request, decision.status, decision.reason, tag=self._tag(transaction.key))
         for name, value in decision.headers:
             response.headers.append(name, value)
+        if decision.status in (401, 407) and not transaction.flow.endpoint.is_reliable:
+            _shorten(response, _MOST_BYTES_BACK * len(transaction.octets))
         self.layer.reject(transaction, response)
 
     def _tag(self, key: str) -> str:
