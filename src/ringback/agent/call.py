@@ -32,6 +32,10 @@ class Call:
     """The call's media; what they are is the user agent's `media` factory's affair."""
     request: Request
     """The INVITE."""
+    replaces: Call | None = None
+    """The call of ours that this one takes the place of: it is hung up when this one is answered (RFC 3891)."""
+    joins: Call | None = None
+    """The call of ours whose conversation this one wants to join (RFC 3911)."""
 
     def __init__(self, core: AgentCore) -> None:
         self.core = core

@@ -29,7 +29,11 @@ def inspect(core: AgentCore, request: Request, *, is_in_dialog: bool) -> Refusal
         return Refusal(405, None, (("Allow", core.allow),))
     if not is_in_dialog and not isinstance(request.uri, SipUri | TelUri):
         return Refusal(416)
-    if "require" in request.headers.keys:
+    keys = request.headers.keys
+    if ("replaces" in keys or "join" in keys) and (is_in_dialog or method != "INVITE"):
+        # RFC 3891 §3, RFC 3911 §4: they are of requests that begin a call.
+        return Refusal(400, "Replaces Or Join Out Of Place")
+    if "require" in keys:
         unknown = [tag for tag in request.require if tag not in core.extensions]
         if unknown:
             return Refusal(420, None, (("Unsupported", ", ".join(dict.fromkeys(unknown))),))

@@ -14,6 +14,7 @@ from ringback.agent.negotiation import Negotiation, description_of, put_descript
 from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.session import Session
+from ringback.agent.uri_request import invitation_of, is_invitation
 from ringback.dialog.dialog import Dialog, establishes_dialog
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
@@ -91,8 +92,9 @@ class OutgoingCall(Call):
             return
         self._is_placed = True
         core = self.core
-        request = core.request("INVITE", self.uri)
         try:
+            asked_for = invitation_of(self.uri, core.extensions)
+            request = core.request("INVITE", asked_for.uri)
             endpoint = await core.endpoint_towards(next_hop_of(request))
         except SipParseError as error:
             raise Unreachable(503, f"{self.uri}: {error.reason}") from error
@@ -104,6 +106,7 @@ class OutgoingCall(Call):
         headers.append("Contact", core.identity.contact(endpoint))
         for name, value in self._headers:
             headers.append(name, value)
+        asked_for.put(request, overrides=False)
         core.add_capabilities(request)
         if self._ring_for is not None:
             # §13.2.1: whoever is on the way may know too when nobody waits any more.
@@ -225,7 +228,8 @@ class OutgoingCall(Call):
         if session.is_over:
             # Its early dialog ended by a fault of its own, and the peer knows it still (§15: a 2xx calls for a BYE).
             session.send_bye()
-            self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
+            if self.session is None:
+                self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
             return
         if fault is not None or self._is_given_up or (self.session is not None and self.session is not session):
             self.core.spawn(session.hang_up())
@@ -270,7 +274,8 @@ class OutgoingCall(Call):
                 continue
             if uri not in self._tried and len(self._tried) <= MAX_REDIRECTIONS:
                 self._tried.append(uri)
-                targets.append(uri)
+                if is_invitation(uri, self.core.extensions):
+                    targets.append(uri)
         return targets
 
     def _redirected(self, exchange: Exchange, uri: str) -> None:
@@ -280,7 +285,9 @@ class OutgoingCall(Call):
         request.headers.set("CSeq", f"{exchange.cseq + 1} INVITE")
         for name in ("Authorization", "Proxy-Authorization"):
             request.headers.remove(name)
-        request.uri = uri
+        asked_for = invitation_of(uri, self.core.extensions)
+        request.uri = asked_for.uri
+        asked_for.put(request)
         self.request = request
         self._exchange = self.core.begin(request, self._responded)
 

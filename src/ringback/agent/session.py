@@ -270,6 +270,7 @@ class Session:
             self.acceptance = None
         self._settle()
         leave(self.core, self.dialog, self)
+        self.core.ended_dialogs.add(self.dialog, self.core.loop.time())
         self.call.session_ended(self, reason)
 
     def close(self) -> None:

@@ -86,6 +86,15 @@ def invitation_of(uri_text: str, extensions: Collection[str]) -> UriRequest:
     return asked_for
 
 
+def is_invitation(uri_text: str, extensions: Collection[str]) -> bool:
+    """Whether `invitation_of` makes an INVITE of a URI."""
+    try:
+        invitation_of(uri_text, extensions)
+    except SipParseError:
+        return False
+    return True
+
+
 def _method(uri: SipUri) -> str:
     if "method" not in uri.params:
         return "INVITE"

@@ -22,6 +22,7 @@ from ringback.agent.interruption import Interruptible
 from ringback.agent.media import MediaFactory, SilentMedia
 from ringback.agent.notifier import Notifier, OnSubscription, receive_subscribe
 from ringback.agent.outgoing_call import OutgoingCall
+from ringback.agent.publication import OnFailure, Publication
 from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.registrar import loose_route
 from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
@@ -229,11 +230,14 @@ class UserAgent:
         content_type: str | None = None,
         forks: Forks = "first",
         resumes: bool = True,
+        within: Call | None = None,
     ) -> Subscription:
         """A subscription to an event package at a URI, begun when it is awaited or entered; iterating it gives the notifications.
 
-        `event` is an Event value, "presence". The rest is as in `Subscription`.
+        `event` is an Event value, "presence". `within` a call that stands, it shares the call's dialog (RFC 6665 §4.5.2). The rest is as in
+        `Subscription`.
         """
+        session = None if within is None else within.session
         return Subscription(
             self.core,
             uri,
@@ -245,6 +249,7 @@ class UserAgent:
             content_type=content_type,
             forks=forks,
             resumes=resumes,
+            dialog=None if session is None else session.dialog,
         )
 
     def registration(
@@ -276,6 +281,29 @@ class UserAgent:
         Raises `AuthenticationFailed`, or `RequestTimedOut` or `Unreachable` where no answer came.
         """
         return await ask_options(self.core, uri)
+
+    def publish(
+        self,
+        event: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expires: int = DEFAULT_EXPIRES,
+        uri: str | None = None,
+        headers: Iterable[tuple[str, object]] = (),
+        on_failure: OnFailure | None = None,
+    ) -> Publication:
+        """A publication of event state (RFC 3903), of our own or of `uri`'s, made when it is awaited or entered; see `Publication`."""
+        return Publication(
+            self.core,
+            Event.parse(event),
+            body,
+            content_type=content_type,
+            expires=expires,
+            uri=uri,
+            headers=headers,
+            on_failure=on_failure,
+        )
 
     # What it hears.
 
