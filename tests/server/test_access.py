@@ -8,7 +8,7 @@ import pytest
 from ringback.message.derive import cancel_of
 from ringback.message.message import Response
 from ringback.server.config import AccessConfig, RelayConfig
-from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
+from tests.server.party import DOMAIN, SERVER, Dialog, House, simulated
 from tests.server.proving import (
     PASSWORD,
     answer_to,
@@ -289,19 +289,13 @@ async def test_within_a_dialog_its_parties_need_no_password_where_they_were() ->
         await bob.hears("200 BYE")
 
 
-async def moved(house: House, party: Party, host: str) -> Party:
-    """The same user at another address."""
-    there = await house.party(party.name, host)
-    return there
-
-
 @pytest.mark.parametrize("method", ["BYE", "INVITE", "INFO", "NOTIFY", "REFER", "UPDATE"])
 @simulated
 async def test_who_has_moved_shows_the_password_or_registers_anew(method: str) -> None:
     async with guarded(waits=False) as house:
         alice, bob = await registered(house, "alice"), await registered(house, "bob")
         dialog = await call(house, alice, bob)
-        there = await moved(house, alice, "198.51.100.7")
+        there = await house.party("alice", "198.51.100.7")
         request = there.compose(method, dialog._replace(caller=there), cseq=5)
         again = answering(there, request, await challenged(there, request))
         await bob.hears_nothing()
