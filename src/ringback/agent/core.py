@@ -32,7 +32,7 @@ from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
 if TYPE_CHECKING:
-    from ringback.agent.subscriber import Expectation
+    from ringback.agent.expectation import Expectation
 
 T = TypeVar("T")
 

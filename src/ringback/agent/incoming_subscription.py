@@ -17,10 +17,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ringback.agent.errors import failure
 from ringback.agent.event_package import ACTIVE, PENDING, Body, Standing
 from ringback.agent.exchange import Exchange
 from ringback.agent.inspection import Refusal
 from ringback.agent.negotiation import put_body
+from ringback.agent.notification import TERMINATED
 from ringback.agent.usage import leave, usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.usage import DIALOG, TRANSACTION, effect_of
@@ -32,8 +34,6 @@ from ringback.transaction.events import RequestReceived
 
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
-
-TERMINATED = "terminated"
 
 # RFC 6665 §4.2.1.1: what lasts an hour or longer is never too brief.
 _NEVER_TOO_BRIEF = 3600
@@ -47,7 +47,9 @@ class IncomingSubscription:
         "_done",
         "_exchange",
         "_expires_at",
+        "_held",
         "_on_end",
+        "_sent",
         "_timer",
         "_unsent",
         "authorize",
@@ -104,6 +106,8 @@ class IncomingSubscription:
         self._body = body
         self._on_end = on_end
         self._unsent: deque[tuple[str, Body | None]] = deque()
+        self._sent: tuple[str, Body | None] = (state, None)
+        self._held: asyncio.TimerHandle | None = None
         self._exchange: Exchange | None = None
         self._done: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -131,10 +135,15 @@ class IncomingSubscription:
 
     # What goes to the subscriber.
 
-    def notify(self, body: Body | None) -> None:
-        """Sends a state, as soon as the NOTIFY before is answered. Does nothing once it is over."""
+    def notify(self, body: Body | bytes | None) -> None:
+        """Sends a state, as soon as the NOTIFY before is answered. Does nothing once it is over.
+
+        Octets are of the first of `content_types`, which must not be empty then.
+        """
         if self.is_over:
             return
+        if isinstance(body, bytes):
+            body = Body(self.content_types[0], body)
         if self.is_complete:
             self._unsent.clear()
         self._unsent.append((self.state, body))
@@ -161,10 +170,10 @@ class IncomingSubscription:
 
     def _send_next(self) -> None:
         """One NOTIFY at a time: none overtakes another."""
-        if self._exchange is not None or not self._unsent:
+        if self._exchange is not None or self._held is not None or not self._unsent:
             return
         core = self.core
-        state, body = self._unsent.popleft()
+        state, body = self._sent = self._unsent.popleft()
         request = self.dialog.request("NOTIFY")
         headers = request.headers
         if core.software is not None:
@@ -198,12 +207,25 @@ class IncomingSubscription:
         """§4.2.2: nobody is there, or nobody who knows of the subscription; other failures lose one notification."""
         effect = effect_of(response.status, "NOTIFY")
         if effect == TRANSACTION:
+            self._hold(failure(response.status, response.reason, response).retry_after)
             return
         self._unsent.clear()
         self._end(f"{response.status} to our NOTIFY")
         if effect == DIALOG:
             for usage in usages_of(self.dialog):
                 usage.dialog_ended(f"{response.status} to our NOTIFY")
+
+    def _hold(self, seconds: int | None) -> None:
+        """The subscriber will take this NOTIFY, or a newer one in its place, later (RFC 3261 §20.33)."""
+        if seconds is None or self.is_over:
+            return
+        if not self._unsent or not self.is_complete:
+            self._unsent.appendleft(self._sent)
+        self._held = self.core.loop.call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self._held = None
+        self._send_next()
 
     # What comes from the subscriber.
 
@@ -264,6 +286,9 @@ class IncomingSubscription:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
         leave(self.core, self.dialog, self)
         self._on_end(self)
 

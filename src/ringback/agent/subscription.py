@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ringback.agent.errors import RequestFailed, RequestTimedOut, failure
 from ringback.agent.exchange import Exchange
+from ringback.agent.expectation import Expectation, Forks
 from ringback.agent.negotiation import put_body
-from ringback.agent.subscriber import DEFAULT_EXPIRES, MAX_ATTEMPTS, Ending, Expectation, Forks, Notification, Subscriber, min_expires_of
+from ringback.agent.notification import NEUTRAL, TERMINATED, Notification
+from ringback.agent.subscriber import DEFAULT_EXPIRES, MAX_ATTEMPTS, Ending, Subscriber, min_expires_of
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.event import Event
 from ringback.message.message import Request, Response
@@ -105,8 +107,8 @@ class Subscription:
     def state(self) -> str:
         """"neutral" before the first NOTIFY, then "active", "pending" or "terminated"."""
         if self.reason is not None:
-            return "terminated"
-        return self.subscribers[0].state if self.subscribers else "neutral"
+            return TERMINATED
+        return self.subscribers[0].state if self.subscribers else NEUTRAL
 
     # How it begins.
 
@@ -226,7 +228,7 @@ class Subscription:
 
     def notified(self, subscriber: Subscriber, notification: Notification) -> bool:
         """Takes a notification, unless too many are unread."""
-        if len(self._unread) >= MAX_UNREAD and notification.state != "terminated":
+        if len(self._unread) >= MAX_UNREAD and notification.state != TERMINATED and subscriber.state != NEUTRAL:
             return False
         self._unread.append(notification)
         self._attempts = 0

@@ -15,6 +15,7 @@ from ringback.agent.capabilities import Capabilities, ask_options
 from ringback.agent.core import AgentCore
 from ringback.agent.errors import CallEnded
 from ringback.agent.event_package import EventPackage
+from ringback.agent.expectation import Forks, receive_notify
 from ringback.agent.identity import Identity
 from ringback.agent.incoming_call import IncomingCall
 from ringback.agent.inspection import Refusal, shortcoming
@@ -28,7 +29,7 @@ from ringback.agent.registrar import loose_route
 from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
 from ringback.agent.registrations import Registrations
 from ringback.agent.replaces import MayReplace, find_named_call, knows_the_dialog
-from ringback.agent.subscriber import DEFAULT_EXPIRES, Forks, receive_notify
+from ringback.agent.subscriber import DEFAULT_EXPIRES
 from ringback.agent.subscription import Subscription
 from ringback.agent.usage import usages_of
 from ringback.digest import Account, Accounts
@@ -67,6 +68,7 @@ class UserAgent:
         password: str | None = None,
         username: str | None = None,
         realm: str | None = None,
+        accounts: Iterable[Account] = (),
         proxy: str | None = None,
         on_call: OnCall | None = None,
         media: MediaFactory = SilentMedia,
@@ -81,7 +83,8 @@ class UserAgent:
         may_replace: MayReplace = knows_the_dialog,
         accepts_joins: bool = False,
     ) -> None:
-        """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for.
+        """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for. `accounts` are
+        further ones, for other realms.
 
         `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
         sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
@@ -95,6 +98,7 @@ class UserAgent:
         self.on_call = on_call
         self._listen = tuple(listen)
         self._accounts = [Account(username or self.identity.user, password=password, realm=realm)] if password is not None else []
+        self._accounts += accounts
         self._proxy = proxy
         self._media = media
         self._advertise = advertise
