@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from ringback.message.message import Request, Response
-from tests.server.party import DOMAIN, House, Party
+from tests.server.party import DOMAIN, Dialog, House, Message, Party
 
 PASSWORD = "open sesame"
 _PARAM = re.compile(r'([a-z]+)=(?:"([^"]*)"|([^, ]+))')
@@ -69,6 +69,16 @@ async def prove(party: Party, request: Request, **how: Any) -> Request:
     return again
 
 
+def obliging(party: Party) -> None:
+    """The party answers every request with 200 from now on."""
+
+    def answer(message: Message) -> None:
+        if isinstance(message, Request) and message.method != "ACK":
+            party.reply(message, 200)
+
+    party.on_message = answer
+
+
 def guarded(**config: Any) -> House:
     """A house where users need passwords."""
     return House(auth="digest", **config)
@@ -95,10 +105,8 @@ async def register(party: Party, *, cseq: int = 1) -> Response:
     return response
 
 
-async def call(house: House, caller: Party, callee: Party) -> Any:
+async def call(caller: Party, callee: Party) -> Dialog:
     """A call between two registered parties, answered and acknowledged."""
-    from tests.server.party import Dialog
-
     await prove(caller, caller.request("INVITE", f"sip:{callee.name}@{DOMAIN}"))
     await caller.hears("100 INVITE")
     invite = await callee.hears("INVITE")

@@ -279,7 +279,7 @@ async def test_ack_and_cancel_are_never_challenged() -> None:
 async def test_within_a_dialog_its_parties_need_no_password_where_they_were() -> None:
     async with guarded() as house:
         alice, bob = await registered(house, "alice"), await registered(house, "bob")
-        dialog = await call(house, alice, bob)
+        dialog = await call(alice, bob)
         for one, other in ((alice, bob), (bob, alice)):
             one.within("INFO", dialog, cseq=5)
             other.reply(await other.hears("INFO"), 200)
@@ -294,7 +294,7 @@ async def test_within_a_dialog_its_parties_need_no_password_where_they_were() ->
 async def test_who_has_moved_shows_the_password_or_registers_anew(method: str) -> None:
     async with guarded(waits=False) as house:
         alice, bob = await registered(house, "alice"), await registered(house, "bob")
-        dialog = await call(house, alice, bob)
+        dialog = await call(alice, bob)
         there = await house.party("alice", "198.51.100.7")
         request = there.compose(method, dialog._replace(caller=there), cseq=5)
         again = answering(there, request, await challenged(there, request))
@@ -329,7 +329,7 @@ async def test_another_user_has_no_business_in_a_dialog() -> None:
     async with guarded() as house:
         alice, bob = await registered(house, "alice"), await registered(house, "bob")
         mallory = await registered(house, "mallory")
-        dialog = await call(house, alice, bob)
+        dialog = await call(alice, bob)
         before = house.server.location.registered(f"sip:alice@{DOMAIN}")
         await prove(mallory, mallory.compose("BYE", dialog._replace(caller=mallory), cseq=5), user="mallory")
         assert (await mallory.hears("403 BYE")).reason == "From Is Another User"
@@ -398,7 +398,7 @@ async def test_users_with_a_password_may_name_other_contacts() -> None:
     async with guarded() as house:
         alice, bob = await registered(house, "alice"), await registered(house, "bob")
         other = await house.party("bob", "192.0.2.77")
-        dialog = await call(house, alice, bob)
+        dialog = await call(alice, bob)
         info = alice.compose("INFO", dialog, cseq=3)
         info.uri = other.uri
         alice.send(info)

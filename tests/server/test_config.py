@@ -137,8 +137,8 @@ def test_the_limits_of_connections() -> None:
         ("[access]\nnonce_seconds = 1", "ringback.toml: access.nonce_seconds: must be a whole number from 10 to 86400, is 1"),
         (
             '[access]\ntrusted = ["::1", "::1/9"]',
-            "ringback.toml: access.trusted[1]: '::1/9' is no address or network; "
-            "allowed are such as 192.0.2.111, 192.0.2.0/24 or 2001:db8::/32",
+            ("ringback.toml: access.trusted[1]: '::1/9' is no address or network; "
+            "allowed are such as 192.0.2.111, 192.0.2.0/24 or 2001:db8::/32"),
         ),
         ('listen = "' + "x" * 99 + '"', "ringback.toml: listen: must be a list of texts, such as [\"…\"], is '" + "x" * 58 + "…"),
     ],
