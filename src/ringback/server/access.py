@@ -93,10 +93,23 @@ class Access:
             return None
         caller = self._domains.place_of(request, "From")
         if caller.domain is None:
-            if self._config.accept_strangers and place.is_served and "route" not in request.headers.keys:
-                return None
+            if place.domain is not None and "route" not in request.headers.keys:
+                if self._config.accept_strangers:
+                    return None
+                if self._config.guests:
+                    return self._refusal_of_guest(place.domain, request, flow, now)
             return Reject(403, _FOREIGN)
         return self._refusal_of(caller, request, flow, now)
+
+    def _refusal_of_guest(self, realm: str, request: Request, flow: Flow, now: float) -> Reject | None:
+        """None where the sender proves to have an account in the callee's domain; From is another domain's affair."""
+        protection = self._protection(realm)
+        verdict = self._verdict(protection, request, "Proxy-Authorization", now)
+        if not verdict.is_accepted:
+            return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
+        self._prove(flow.host, now)
+        self.consume(request)
+        return None
 
     def refusal_within_dialog(self, request: Request, flow: Flow, now: float) -> Reject | None:
         """For a request whose dialog is proven, but which comes from another address than its party had when the dialog began."""
@@ -120,13 +133,14 @@ class Access:
         return verdict.is_accepted and verdict.user == party.user
 
     def consume(self, request: Request) -> None:
-        """Takes credentials for the caller's realm, which is ours, out of a request: nobody after us needs them (§22.3)."""
+        """Takes credentials for the caller's realm out of a request, a guest's for any of ours: nobody after us needs them (§22.3)."""
         headers = request.headers
         if "proxy-authorization" not in headers.keys:
             return
         realm = self._domains.place_of(request, "From").domain
+        realms = [realm] if realm is not None else self._domains.names if self._config.guests else ()
         texts = headers.texts("Proxy-Authorization")
-        kept = [text for text in texts if realm is None or not _is_of(text, realm)]
+        kept = [text for text in texts if not any(_is_of(text, one) for one in realms)]
         if len(kept) < len(texts):
             headers.remove("Proxy-Authorization")
             for text in kept:

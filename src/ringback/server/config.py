@@ -163,6 +163,13 @@ class AccessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             examples=[["192.0.2.111", "2001:db8::/32"]],
         ),
     ] = msgspec.field(default_factory=list)
+    guests: Annotated[
+        bool,
+        Meta(
+            description="Whether callers of other domains who have an account in the callee's domain, too, may prove that by its password; "
+            "else they get 403."
+        ),
+    ] = False
     accept_strangers: Annotated[
         bool,
         Meta(description="Whether callers of domains not served here may reach the users of those that are, unproven; else they get 403."),
