@@ -40,6 +40,8 @@ class Call:
     def __init__(self, core: AgentCore) -> None:
         self.core = core
         self.session: Session | None = None
+        self.interval = core.interval
+        """What is wanted of the session timer: the agent's wish, until the call is placed or answered to be changed (RFC 4028)."""
         self.reason: str | None = None
         """Why the call is over; None while it is not."""
         self.interruptible: Interruptible | None = None
@@ -96,11 +98,12 @@ class Call:
             raise
 
     async def modify(self, description: SessionDescription | None, *, method: str = "INVITE") -> None:
-        """Offers a new session description, by re-INVITE or `method="UPDATE"`; None asks the peer to offer one.
+        """Offers a new session description, by re-INVITE or `method="UPDATE"`; None asks the peer to offer one, or by UPDATE says nothing.
 
+        UPDATE serves before the answer too, once offer and answer have passed reliably (RFC 3311 §5.1): `RuntimeError` until then.
         Raises `RequestRejected` where the peer refuses: then all stays as it was (RFC 3261 §14.1).
         """
-        session = self._standing()
+        session = self._modifiable() if method == "UPDATE" else self._standing()
         await self.until(self.core.spawn(modify(session, description, method=method)))
 
     async def ended(self) -> str:
@@ -111,6 +114,19 @@ class Call:
             except CallEnded as ended:
                 return ended.reason
         return self.reason or ""
+
+    @property
+    def early_sessions(self) -> list[Session]:
+        """The sessions of the early dialogs."""
+        return [] if self.session is None or not self.session.dialog.is_early else [self.session]
+
+    def _modifiable(self) -> Session:
+        if self.is_over or self.is_answered:
+            return self._standing()
+        ready = [one for one in self.early_sessions if one.negotiation.is_stable and one.negotiation.exchange.local is not None]
+        if len(ready) != 1:
+            raise RuntimeError("several parties have agreed" if ready else "no offer and answer have passed reliably yet")
+        return ready[0]
 
     def _standing(self) -> Session:
         if self.is_over:

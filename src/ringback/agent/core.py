@@ -12,6 +12,7 @@ from ringback.agent.exchange import Exchange
 from ringback.agent.identity import Identity, who
 from ringback.agent.inspection import Refusal, inspect
 from ringback.agent.rest import Rests
+from ringback.agent.session_timer import Interval
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.dialogs import Dialogs
@@ -72,6 +73,8 @@ class AgentCore:
         """Option tags that are understood: what Supported says, and what may be required of us."""
         self.accepts: list[str] = ["application/sdp"]
         """The types of body that are understood: what Accept says in an answer to OPTIONS."""
+        self.interval = Interval()
+        """What calls want of session timers (RFC 4028)."""
         self.software: str | None = None
         self.prefer: Endpoint | None = None
         """The endpoint to send from where there is a choice."""

@@ -15,6 +15,7 @@ from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.reliable import REMINDER, ReliableResponses, Remnant, is_required_by, is_understood_by
 from ringback.agent.replaces import replace
 from ringback.agent.session import Session
+from ringback.agent.session_timer import agree
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Response
@@ -131,6 +132,7 @@ class IncomingCall(Call):
             raise self._unusable(error) from error
         session = self.session
         assert session is not None, "the dialog was established"
+        agree(session, self.request, response)
         session.dialog.confirm(response)
         settled = self.promise()
 

@@ -6,11 +6,14 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from ringback.agent.errors import CallEnded, failure
+from ringback.agent.errors import CallEnded, RequestFailed, failure
 from ringback.agent.inspection import Refusal
 from ringback.agent.negotiation import description_of, put_description
+from ringback.agent.prack import is_reliable, receive_reliable
 from ringback.agent.refusal import UNUSABLE, refusal_of
+from ringback.agent.session_timer import agree, ask_again, raise_minimum, shortness
 from ringback.dialog.glare import back_off
+from ringback.message.errors import SipParseError
 from ringback.message.message import Response
 from ringback.sdp.description import SessionDescription
 from ringback.transaction.events import RequestReceived
@@ -22,47 +25,81 @@ if TYPE_CHECKING:
 _chance = secrets.SystemRandom().random
 
 
-async def modify(session: Session, description: SessionDescription | None, *, method: str = "INVITE") -> None:
-    """Offers a new description, by re-INVITE or UPDATE; without one a re-INVITE asks the peer to offer.
+# A choice: a peer may say so often that it is not the moment, at least a second apart on the average, before that is taken for a no.
+_ATTEMPTS = 10
 
-    Waits for whatever else is being negotiated, and after a 491 the time that §14.1 names. Raises `RequestRejected` where the peer does not
-    want it: then everything stays as it was. `CallEnded` where the call is over by then.
+# §14.2: nobody asks for more seconds than ten while an offer of its own is open; who does means something else.
+_LONGEST_WISH = 10
+
+
+async def modify(session: Session, description: SessionDescription | None, *, method: str = "INVITE") -> None:
+    """Offers a new description, by re-INVITE or UPDATE; without one a re-INVITE asks the peer to offer, and an UPDATE only refreshes.
+
+    The version in its o= line is seen to. Waits for whatever else is being negotiated, after a 491 the time that §14.1 names, after a 500
+    the time it asks for. Raises `RequestRejected` where the peer does not want it: then everything stays as it was. `CallEnded` where the
+    call is over by then; `ValueError` where the description may not follow the one in force.
     """
     if session.turn is None:
         session.turn = asyncio.Lock()
     async with session.turn:
-        while True:
+        for attempt in range(1, _ATTEMPTS + 1):
             # §14.1: no INVITE of ours while one of theirs is not finished.
             await session.settled()
+            if session.provisionals is not None:
+                await session.provisionals.settled()
             if session.is_over:
                 raise CallEnded("the call is over")
             exchange = await _offer(session, description, method)
             response = exchange.response
             assert response is not None, "the exchange has ended"
+            if session.has_ended():
+                raise CallEnded("the call is over")
             if response.is_success:
                 return
             session.negotiation.roll_back()
             session.judge(method, exchange)
-            if session.is_over:
+            if session.has_ended():
                 raise CallEnded("the call is over")
-            if response.status != 491:
-                raise failure(response.status, response.reason, response, fault=exchange.fault)
-            await asyncio.sleep(back_off(session.dialog.owns_call_id, _chance))
+            if raise_minimum(session, response):
+                continue
+            error = failure(response.status, response.reason, response, fault=exchange.fault)
+            wait = _wait_after(session, error)
+            if wait is None or attempt == _ATTEMPTS:
+                raise error
+            await asyncio.sleep(wait)
+
+
+def _wait_after(session: Session, error: RequestFailed) -> float | None:
+    """How long to wait before the next attempt: after a 491 (§14.1), or a 500 that says when (§14.2); None where there is to be none."""
+    if error.status == 491:
+        return back_off(session.dialog.owns_call_id, _chance)
+    wish = error.retry_after if error.status == 500 else None
+    return wish if wish is not None and wish <= _LONGEST_WISH else None
 
 
 async def _offer(session: Session, description: SessionDescription | None, method: str) -> Exchange:
-    """Sends the request; when it returns a 2xx has been taken and acknowledged."""
+    """Sends the request; when it returns a 2xx has been taken and acknowledged, and the session ended where that was no good."""
+    negotiation = session.negotiation
+    if description is not None:
+        # What the peer refused has used up its version, and what it changed meanwhile another one (RFC 3264 §8).
+        description = negotiation.offer(negotiation.exchange.next_edition(description))
     request = session.request(method)
     session.core.add_capabilities(request)
+    ask_again(session, request)
     if description is not None:
-        session.negotiation.offer(description)
         put_description(request, description)
     answered: asyncio.Future[None] = session.core.loop.create_future()
 
     def on_response(response: Response, _now: float) -> None:
-        if response.is_success:
-            session.take_2xx(exchange, response)
-        if response.is_final and not answered.done():
+        if response.is_provisional:
+            if is_reliable(response):
+                _take_reliable(session, exchange, response)
+            return
+        fault = session.take_2xx(exchange, response) if response.is_success else None
+        if fault is not None and not session.is_over:
+            session.send_bye()
+            session.end(fault)
+        if not answered.done():
             answered.set_result(None)
 
     exchange = session.core.begin(request, on_response, dialog=session.dialog)
@@ -74,20 +111,29 @@ async def _offer(session: Session, description: SessionDescription | None, metho
     return exchange
 
 
+def _take_reliable(session: Session, exchange: Exchange, response: Response) -> None:
+    try:
+        receive_reliable(session, exchange, response)
+    except SipParseError:
+        # Without a number it cannot be acknowledged; its sender will notice.
+        return
+
+
 def receive_reinvite(session: Session, event: RequestReceived, _now: float) -> None:
     """§14.2: the peer offers anew, or asks us to."""
     core = session.core
-    request = event.request
-    if session.exchange is not None or session.negotiation.awaits_answer or session.acceptance is not None:
+    dialog = session.dialog
+    is_inviting = session.exchange is not None and session.exchange.request.method == "INVITE"
+    if is_inviting or session.negotiation.awaits_answer or (dialog.is_early and dialog.owns_call_id):
         core.refuse(event, Refusal(491))
         return
-    if not session.negotiation.is_stable or session.dialog.is_early:
+    if not session.negotiation.is_stable or dialog.is_early:
         core.refuse(event, _come_back())
         return
+    # A 2xx of ours whose ACK has not come is no hindrance where it had the answer: the peer has it, else it would not go on.
     response = _answer(session, event, renews=True)
     if response is not None:
         session.accept(event, response, lambda fault: None)
-        session.learn(request)
 
 
 def receive_update(session: Session, event: RequestReceived, _now: float) -> None:
@@ -103,7 +149,6 @@ def receive_update(session: Session, event: RequestReceived, _now: float) -> Non
     if response is not None:
         assert event.transaction is not None, "an UPDATE has a transaction"
         core.respond(event.transaction, response)
-        session.learn(event.request)
 
 
 def _come_back() -> Refusal:
@@ -116,20 +161,30 @@ def _answer(session: Session, event: RequestReceived, *, renews: bool) -> Respon
     core = session.core
     request = event.request
     negotiation = session.negotiation
+    too_short = shortness(request, session.call.interval)
+    if too_short is not None:
+        core.refuse(event, too_short)
+        return None
+    former_target = session.dialog.remote_target
     response = core.response(request, 200)
     response.headers.append("Contact", core.identity.contact(event.flow.endpoint))
     core.add_capabilities(response)
     try:
+        session.learn(request)
+        session.dialog.refresh_target(request)
         octets = description_of(request)
         if octets is not None:
             negotiation.receive(octets)
             put_description(response, negotiation.answer())
         elif renews:
             put_description(response, negotiation.offer())
-        session.dialog.refresh_target(request)
     except UNUSABLE as error:
         negotiation.roll_back()
+        # RFC 6141 §4.6: a request that is refused moves nobody.
+        session.dialog.remote_target = former_target
         core.refuse(event, refusal_of(error, core))
         return None
     assert event.transaction is not None, "only an ACK has no transaction"
+    if not session.dialog.is_early:
+        agree(session, request, response)
     return response

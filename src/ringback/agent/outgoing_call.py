@@ -14,12 +14,13 @@ from ringback.agent.negotiation import Negotiation, description_of, put_descript
 from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.session import Session
+from ringback.agent.session_timer import ask, too_small
 from ringback.agent.uri_request import invitation_of, is_invitation
 from ringback.dialog.dialog import Dialog, establishes_dialog
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import ascii_lower
-from ringback.message.message import Response
+from ringback.message.message import Request, Response
 from ringback.sdp.description import SessionDescription
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class OutgoingCall(Call):
         self._answered.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._is_placed = False
         self._is_given_up = False
+        self._minimum = 0
         self._redirections: list[str] = []
         self._tried: list[str] = [uri]
 
@@ -108,6 +110,7 @@ class OutgoingCall(Call):
             headers.append(name, value)
         asked_for.put(request, overrides=False)
         core.add_capabilities(request)
+        ask(request, self.interval)
         if self._ring_for is not None:
             # §13.2.1: whoever is on the way may know too when nobody waits any more.
             headers.append("Expires", max(int(self._ring_for), 1))
@@ -166,6 +169,11 @@ class OutgoingCall(Call):
             self.cancel()
 
     # What comes back.
+
+    @property
+    def early_sessions(self) -> list[Session]:
+        """The sessions of the early dialogs, one for each party that is being alerted."""
+        return [session for session in self.sessions.values() if session.dialog.is_early and not session.is_over]
 
     def _session(self, response: Response) -> Session:
         """The session with the party that sent a response; a new party begins a new dialog (§13.2.2.1, §13.2.2.4)."""
@@ -252,6 +260,11 @@ class OutgoingCall(Call):
         assert exchange is not None, "a response has a request"
         if 300 <= response.status < 400 and self._follows:
             self._redirections += self._targets_in(response)
+        minimum = too_small(response, self._minimum)
+        if minimum is not None and not self._is_given_up:
+            self._minimum = minimum
+            self._placed_again(exchange)
+            return
         if self._redirections and not self._is_given_up and response.status < 600:
             self._redirected(exchange, self._redirections.pop(0))
             return
@@ -278,11 +291,16 @@ class OutgoingCall(Call):
                     targets.append(uri)
         return targets
 
+    def _placed_again(self, exchange: Exchange) -> None:
+        """The same request after a 422, with the interval that was asked for (RFC 4028 §7.3, §7.4)."""
+        request = _successor(exchange)
+        ask(request, self.interval, self._minimum)
+        self.request = request
+        self._exchange = self.core.begin(request, self._responded)
+
     def _redirected(self, exchange: Exchange, uri: str) -> None:
-        """The same request to another target: From, To and Call-ID as before, the number one higher (§8.1.3.4)."""
-        request = exchange.request.copy()
-        request.headers.remove_first("via")
-        request.headers.set("CSeq", f"{exchange.cseq + 1} INVITE")
+        """The same request to another target (§8.1.3.4)."""
+        request = _successor(exchange)
         for name in ("Authorization", "Proxy-Authorization"):
             request.headers.remove(name)
         asked_for = invitation_of(uri, self.core.extensions)
@@ -307,3 +325,11 @@ class OutgoingCall(Call):
         if not self._answered.done():
             self._answered.set_exception(error)
         self.end(reason)
+
+
+def _successor(exchange: Exchange) -> Request:
+    """The same request once more: From, To and Call-ID as before, the number one higher."""
+    request = exchange.request.copy()
+    request.headers.remove_first("via")
+    request.headers.set("CSeq", f"{exchange.cseq + 1} INVITE")
+    return request

@@ -13,6 +13,7 @@ from ringback.agent.negotiation import Negotiation, description_of, put_descript
 from ringback.agent.prack import Receipt, is_settled
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.reliable import ReliableResponses, receive_prack
+from ringback.agent.session_timer import SessionTimer, take_2xx
 from ringback.agent.usage import leave, usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.usage import DIALOG, USAGE, effect_of
@@ -31,7 +32,7 @@ class Session:
 
     __slots__ = (
         "_waiting",
-        "acceptance",
+        "acceptances",
         "acknowledgement",
         "call",
         "core",
@@ -43,6 +44,7 @@ class Session:
         "peer_supports",
         "provisionals",
         "receipt",
+        "timer",
         "turn",
     )
 
@@ -51,18 +53,20 @@ class Session:
         self.call = call
         self.dialog = dialog
         self.negotiation = negotiation
-        self.acceptance: Acceptance | None = None
-        """The 2xx of ours whose ACK has not come yet."""
+        self.acceptances: tuple[Acceptance, ...] = ()
+        """The 2xx of ours whose ACKs have not come yet, one per INVITE."""
         self.acknowledgement: Acknowledgement | None = None
         """Our ACK of the peer's latest 2xx to an INVITE."""
         self.exchange: Exchange | None = None
-        """The re-INVITE of ours that is under way."""
+        """The re-INVITE or UPDATE of ours that is under way."""
         self.turn: asyncio.Lock | None = None
         """Held by whoever modifies the session; made when first needed."""
         self.provisionals: ReliableResponses | None = None
         """Our reliable provisional responses to the peer's INVITE; made when first needed."""
         self.receipt: Receipt | None = None
         """What we received reliably before the 2xx to our latest INVITE."""
+        self.timer: SessionTimer | None = None
+        """When the session expires unless it is refreshed; made when first needed."""
         self.is_over = False
         self._waiting: list[asyncio.Future[None]] = []
         self.peer_allows: frozenset[str] | None = None
@@ -110,8 +114,8 @@ class Session:
             for usage in usages_of(self.dialog):
                 usage.dialog_ended(reason)
         elif effect == USAGE:
-            # §12.2.1.2: in case the peer still has it.
-            if response.status == 408 and self.may_send_bye:
+            # §12.2.1.2: that is how the dialog of an INVITE ends, in case the peer still has it.
+            if response.status in (408, 481) and self.may_send_bye:
                 self.send_bye()
             self.end(reason)
 
@@ -144,7 +148,7 @@ class Session:
 
     async def settled(self) -> None:
         """Waits for the ACK of our latest 2xx, if one is missing: until it comes, or until the session ends for want of it."""
-        if self.acceptance is not None:
+        if self.acceptances:
             waiting = self.core.loop.create_future()
             self._waiting.append(waiting)
             await waiting
@@ -182,6 +186,8 @@ class Session:
                     fault = "nothing in the offer of the 2xx can be done"
         except UNUSABLE as error:
             fault = f"the 2xx is unusable: {error}"
+        if not self.dialog.is_early and fault is None:
+            take_2xx(self, response)
         if exchange.request.method == "INVITE":
             ack = self.dialog.ack(exchange.cseq)
             ack.headers.carry(exchange.request.headers, "authorization", "proxy-authorization")
@@ -208,8 +214,11 @@ class Session:
         return True
 
     def _acknowledged(self, ack: Request) -> None:
-        if self.acceptance is not None and ack.cseq.number == self.acceptance.cseq:
-            self.acceptance.acknowledge(ack)
+        number = ack.cseq.number
+        for acceptance in self.acceptances:
+            if acceptance.cseq == number:
+                acceptance.acknowledge(ack)
+                return
 
     def receive_bye(self, event: RequestReceived, now: float) -> None:
         """§15.1.2: 200 whatever else is under way; what is pending is answered 487."""
@@ -227,17 +236,20 @@ class Session:
         """
         assert event.transaction is not None, "an INVITE has a transaction"
 
+        number = response.cseq.number
+
         def on_end(ack: Request | None) -> None:
-            self.acceptance = None
+            self.acceptances = tuple([one for one in self.acceptances if one.cseq != number])
             fault = "no ACK came" if ack is None else self._take_answer(ack)
             if fault is not None and not self.is_over:
                 # §13.3.1.4: the dialog is confirmed all the same, so it is a BYE that ends it.
                 self.send_bye()
                 self.end(fault)
-            self._settle()
+            if not self.acceptances:
+                self._settle()
             settled(fault)
 
-        self.acceptance = Acceptance(self.core, event.transaction, response, on_end)
+        self.acceptances += (Acceptance(self.core, event.transaction, response, on_end),)
 
     def _take_answer(self, ack: Request) -> str | None:
         """Takes the answer in an ACK where our 2xx had an offer; the fault where that is no good."""
@@ -265,9 +277,11 @@ class Session:
         if self.is_over:
             return
         self.is_over = True
-        if self.acceptance is not None:
-            self.acceptance.abandon()
-            self.acceptance = None
+        for acceptance in self.acceptances:
+            acceptance.abandon()
+        self.acceptances = ()
+        if self.timer is not None:
+            self.timer.stop()
         self._settle()
         leave(self.core, self.dialog, self)
         self.core.ended_dialogs.add(self.dialog, self.core.loop.time())

@@ -29,6 +29,7 @@ from ringback.agent.registrar import loose_route
 from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
 from ringback.agent.registrations import Registrations
 from ringback.agent.replaces import MayReplace, find_named_call, knows_the_dialog
+from ringback.agent.session_timer import SHORTEST, Interval, shortness
 from ringback.agent.subscriber import DEFAULT_EXPIRES
 from ringback.agent.subscription import Subscription
 from ringback.agent.usage import usages_of
@@ -79,6 +80,8 @@ class UserAgent:
         timers: TimerValues = DEFAULT_TIMERS,
         max_transactions: int = 100_000,
         requires: Iterable[str] = (),
+        session_expires: int | None = 1800,
+        min_se: int = SHORTEST,
         features: Mapping[str, str | None] = MappingProxyType({}),
         may_replace: MayReplace = knows_the_dialog,
         accepts_joins: bool = False,
@@ -92,7 +95,9 @@ class UserAgent:
         Contact besides those that say what we can do (RFC 3840): `{"automata": None, "language": "en,fi"}`.
         `may_replace` says who may take the place of a call of ours (RFC 3891); with `accepts_joins` the program takes calls that join
         another one (RFC 3911).
-        Raises `SipParseError` or `ValueError` where `aor` is no SIP URI.
+        A call whose peer knows session timers is over unless it is refreshed within `session_expires` seconds, None for no such wish of
+        ours; nobody may want fewer than `min_se` (RFC 4028).
+        Raises `SipParseError` or `ValueError` where `aor` is no SIP URI, `ValueError` where the seconds contradict each other.
         """
         self.identity = Identity(aor, display_name)
         self.on_call = on_call
@@ -107,6 +112,7 @@ class UserAgent:
         self._timers = timers
         self._max_transactions = max_transactions
         self._requires = tuple(requires)
+        self._interval = Interval(session_expires, min_se).check()
         self._features = features
         self.may_replace = may_replace
         self._accepts_joins = accepts_joins
@@ -126,7 +132,8 @@ class UserAgent:
         )
         core.software = f"Ringback/{version('ringback')}"
         core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
-        core.extensions += ["100rel", "replaces"] + (["join"] if self._accepts_joins else [])
+        core.interval = self._interval
+        core.extensions += ["100rel", "timer", "replaces"] + (["join"] if self._accepts_joins else [])
         core.serving.update(SUBSCRIBE=partial(receive_subscribe, core), NOTIFY=partial(receive_notify, core))
         for notifier in self._notifiers:
             notifier.attach(core)
@@ -335,6 +342,9 @@ class UserAgent:
             core.refuse(event, Refusal(readiness))
             return
         if self._requires and (refusal := shortcoming(event.request, self._requires)) is not None:
+            core.refuse(event, refusal)
+            return
+        if (refusal := shortness(event.request, self._interval)) is not None:
             core.refuse(event, refusal)
             return
         try:
