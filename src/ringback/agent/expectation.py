@@ -1,4 +1,4 @@
-"""The NOTIFYs that a request of ours asks for: those that establish a subscription, and those that nobody has asked for (RFC 6665 §4.4.1)."""
+"""The NOTIFYs that a request of ours asks for, which establish a subscription, and those that nobody asked for (RFC 6665 §4.4.1)."""
 
 from __future__ import annotations
 

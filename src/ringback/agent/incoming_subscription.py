@@ -58,6 +58,7 @@ class IncomingSubscription:
         "dialog",
         "event",
         "is_complete",
+        "is_notified",
         "is_over",
         "max_expires",
         "min_expires",
@@ -103,6 +104,8 @@ class IncomingSubscription:
         self.max_expires = max_expires
         self.is_complete = is_complete
         self.is_over = False
+        self.is_notified = False
+        """Whether a NOTIFY has been sent."""
         self._body = body
         self._on_end = on_end
         self._unsent: deque[tuple[str, Body | None]] = deque()
@@ -183,6 +186,7 @@ class IncomingSubscription:
         if body is not None:
             put_body(request, body.content_type, body.octets)
         self._exchange = Exchange(core, request, self._answered, self.dialog)
+        self.is_notified = True
         self._exchange.start(core.loop.time())
         core.stack.wake()
 

@@ -27,7 +27,7 @@ class Notifier:
     """The subscriptions to one event package of ours."""
 
     def __init__(self, package: EventPackage, on_subscription: OnSubscription | None = None) -> None:
-        """`on_subscription` hears of each new one, after its 200 and before its first NOTIFY: of a pending one, to ask somebody."""
+        """`on_subscription` hears of each new one after its 200: of a pending one, to ask somebody. What it does not send is sent then."""
         self.package = package
         self.on_subscription = on_subscription
         self.core: AgentCore
@@ -104,7 +104,7 @@ class Notifier:
         if expires == 0:
             # §4.4.3: a fetch.
             subscription.terminate("timeout", package.body(subscription))
-        else:
+        elif not subscription.is_notified:
             subscription.notify(package.body(subscription))
 
     def _ended(self, subscription: IncomingSubscription) -> None:
