@@ -301,7 +301,8 @@ class OutgoingCall(Call):
     def _redirected(self, exchange: Exchange, uri: str) -> None:
         """The same request to another target (§8.1.3.4)."""
         request = _successor(exchange)
-        for name in ("Authorization", "Proxy-Authorization"):
+        # Who is there now asks for itself, and perhaps reaches us at another endpoint.
+        for name in ("Authorization", "Proxy-Authorization", "Contact"):
             request.headers.remove(name)
         asked_for = invitation_of(uri, self.core.extensions)
         request.uri = asked_for.uri
