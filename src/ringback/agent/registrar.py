@@ -10,7 +10,7 @@ from ringback.address import Endpoint, Target
 from ringback.agent.errors import Unreachable, failure
 from ringback.agent.exchange import Exchange, host_of, next_hop_of
 from ringback.agent.identity import who
-from ringback.agent.redirection import TargetSet, request_uri
+from ringback.agent.target_set import TargetSet, request_uri
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request, Response
@@ -50,6 +50,11 @@ class Registrar:
         """The network address that answered (§10.2.4)."""
         # Whoever names a registrar wants to be known there.
         core.accounts.trust(parsed.host)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a REGISTER is on its way whose answer is not known."""
+        return self._previous is not None and not self._previous.done()
 
     async def ask(self, contact: MakeContact | None = None, expires: int | None = None) -> Response:
         """Sends a REGISTER and gives its 2xx; a 423 and a redirection are followed.

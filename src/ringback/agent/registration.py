@@ -288,8 +288,8 @@ class _Binding:
         """Removes the binding, where there may be one."""
         await self.stop()
         contact = self._contact
-        # After a timeout nobody knows whether the registrar has it.
-        is_there = self.is_bound or (self.fault is not None and self.fault.response is None)
+        # After a timeout, or while no answer has come, nobody knows whether the registrar has it.
+        is_there = self.is_bound or self.registrar.is_asked or (self.fault is not None and self.fault.response is None)
         self.fault = None
         self._lose()
         if contact is None or not is_there:

@@ -1,21 +1,14 @@
-"""Where a redirected request may still go, and what it says there (RFC 3261 §8.1.3.4, §19.1.5)."""
+"""Where a redirected request may still go (RFC 3261 §8.1.3.4)."""
 
 from __future__ import annotations
 
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
-from ringback.message.fields.registry import FIELDS
-from ringback.message.headers import key_of
-from ringback.message.message import Request, Response
+from ringback.message.message import Response
 from ringback.message.uri import SipUri, Uri, parse_uri
 
 # RFC 3261 §8.1.3.4 names no bound. A choice: no honest chain of redirections is as long as Max-Forwards' 70, few are longer than two.
 _MOST_TARGETS = 10
-
-# §19.1.5 warns of header fields by which whoever writes a Contact would make us say what is not so; these say nothing of ourselves.
-_HONOURED = frozenset(
-    ("subject", "call-info", "priority", "reason", "history-info", "diversion", "accept-contact", "reject-contact", "request-disposition")
-)
 
 
 class TargetSet:
@@ -61,33 +54,6 @@ class TargetSet:
     def next(self) -> SipUri | None:
         """The next URI to try; None where all were tried."""
         return self._waiting.pop(0) if self._waiting else None
-
-
-def redirected(request: Request, uri: SipUri) -> Request:
-    """The request as it goes to a URI of a 3xx: Call-ID, From, To and body as they were, the CSeq number one higher.
-
-    The URI's `method` is not followed, of its header fields those that can do no harm. Via and credentials belong to the first target.
-    """
-    copy = request.copy()
-    headers = copy.headers
-    for name in ("Via", "Authorization", "Proxy-Authorization"):
-        headers.remove(name)
-    headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
-    for name, value in uri.headers:
-        key = key_of(name)
-        if key not in _HONOURED:
-            continue
-        field = FIELDS[key]
-        try:
-            if field.is_list:
-                headers.append(field.name, value)
-            else:
-                headers.set(field.name, value)
-        except ValueError:
-            # It holds a line break.
-            continue
-    copy.uri = request_uri(uri)
-    return copy
 
 
 def request_uri(uri: SipUri) -> SipUri:
