@@ -10,6 +10,8 @@ The messages are paired in order: sender, receiver and kind (`INVITE`, `200 INVI
 - `Moved("F6", "F5", …)`: F6 is said before F5 here ("" for the very end);
 - `Differs("F4 F9-F11", "Max-Forwards", "69", …)`: in these messages a field is another one here, or `ABSENT`; where they are `ALL`, in
   every message that differs at all. The fields `kind`, `sender` and `receiver` are those of the pairing;
+- `Means("Route Record-Route", "Proxy 1;transport=TCP", "Proxy 1", …)`: what is written so here in one of these fields, where it differs at
+  all, the RFC writes so (`_` stands for the blank in a field's name);
 - `Insecure("UDP", …)`: `sips` and TLS of the RFC are `sip` and this transport here.
 
 A difference that is listed and does not occur fails too: the list is what it says. Whatever fails names the message and the field.
@@ -59,6 +61,15 @@ class Differs(NamedTuple):
     reason: str
 
 
+class Means(NamedTuple):
+    """What is written in another way here, wherever it occurs in some fields."""
+
+    fields: str
+    here: str
+    there: str
+    reason: str
+
+
 class Insecure(NamedTuple):
     """What stands for TLS here."""
 
@@ -66,7 +77,7 @@ class Insecure(NamedTuple):
     reason: str
 
 
-Difference = Omitted | Added | Moved | Differs | Insecure
+Difference = Omitted | Added | Moved | Differs | Means | Insecure
 
 
 class Planned(NamedTuple):
@@ -173,6 +184,8 @@ def _differing(
     }
     everywhere = {one.field: one for one in differences if isinstance(one, Differs) and one.labels == ALL}
     needless = {*listed, *((ALL, field) for field in everywhere)}
+    meanings = [one for one in differences if isinstance(one, Means)]
+    unmet = set(meanings)
     for one, step in zip(planned, steps, strict=True):
         if one.step is None:
             continue
@@ -180,7 +193,7 @@ def _differing(
         here = essentials(step, ours, our_memory)
         for field in {**there, **here}:
             value, expected = here.get(field, ABSENT), there.get(field, ABSENT)
-            if value == expected:
+            if value == expected or _means(value, expected, [one for one in meanings if field in _fields(one)], unmet):
                 continue
             key = (one.label, field) if (one.label, field) in listed else (ALL, field)
             needless.discard(key)
@@ -191,6 +204,22 @@ def _differing(
                 yield f"  {one.label} {step}: {field} is {value!r}, but shall be {allowed.here!r}: {allowed.reason}"
     for label, field in sorted(needless):
         yield f"  {label}: {field} is as in the RFC; its entry in the list of differences is needless"
+    for meaning in unmet:
+        yield f"  {meaning.here!r} is nowhere in {meaning.fields}; its entry in the list of differences is needless"
+
+
+def _fields(meaning: Means) -> list[str]:
+    return [name.replace("_", " ") for name in meaning.fields.split(" ")]
+
+
+def _means(value: str, expected: str, meanings: Sequence[Means], unmet: set[Means]) -> bool:
+    """Whether a value is the expected one once everything is written as the RFC writes it."""
+    used = [meaning for meaning in meanings if meaning.here in value]
+    for meaning in used:
+        value = value.replace(meaning.here, meaning.there)
+    if value == expected:
+        unmet.difference_update(used)
+    return value == expected
 
 
 def _quirk(flow: CorpusFlow, label: str) -> str:

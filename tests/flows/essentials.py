@@ -129,7 +129,8 @@ def essentials(step: Step, names: Names, memory: Memory) -> dict[str, str]:
     for name in _AS_TEXT:
         said[_title(name)] = _list(str(value).lower() for value in headers.values(name))
     for name in _CHALLENGES:
-        said[_title(name)] = _list(dict.fromkeys(str(value.realm) for value in headers.values(name)))
+        # Their order says nothing, and a realm may be named once for each algorithm (§22.3, RFC 8760).
+        said[_title(name)] = _list(sorted({str(value.realm) for value in headers.values(name)}))
     for name in _ADDRESSES:
         said[_title(name)] = _list(_address(text, names, memory) for text in headers.texts(name))
     for name in ("replaces", "join", "target-dialog"):

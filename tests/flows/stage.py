@@ -34,11 +34,15 @@ from ringback.testing import Network, run
 from tests.flows.comparison import Difference, same_messages
 from tests.flows.consistency import broken_rules
 from tests.flows.corpus import CorpusFlow, Step
+from tests.flows.gateway import Gateway
+from tests.flows.roaming import TwoHomes
 from tests.flows.wire import element, ladder, said, same_ladder
 from tests.server.party import House, Party
 
 # Seconds after the last word that must pass in silence: longer than 64*T1, the longest anything is repeated.
 QUIET = 40.0
+# Seconds that no flow lasts.
+PATIENCE = 600.0
 
 
 class Phone(NamedTuple):
@@ -62,6 +66,8 @@ class Agent(NamedTuple):
     options: Mapping[str, Any] = {}
     """What else `UserAgent` takes: `proxy`, `password` …"""
     transport: str = "udp"
+    second_host: str | None = None
+    """Another address of its host, where it can listen later."""
 
 
 class Server(NamedTuple):
@@ -85,7 +91,15 @@ class Absent(NamedTuple):
     server: str
 
 
-Part = Phone | Agent | Server | Absent
+class Relay(NamedTuple):
+    """An application layer gateway."""
+
+    name: str
+    host: str
+    hostname: str
+
+
+Part = Phone | Agent | Server | Absent | Relay
 
 
 class OneCodec(SilentMedia):
@@ -103,6 +117,10 @@ class OneCodec(SilentMedia):
         return self._one
 
 
+# What an agent is told unless the cast says otherwise: the flows have one codec and are older than session timers (RFC 4028).
+AS_OF_THE_RFCS: Mapping[str, Any] = {"media": OneCodec, "session_expires": None}
+
+
 class Stage:
     """Everybody, once they are there."""
 
@@ -116,6 +134,11 @@ class Stage:
         self.faults: list[dict[str, Any]] = []
         self.began = 0.0
 
+    async def begin(self) -> None:
+        """The flow begins here: what was said so far, and what still follows from it, is no part of it."""
+        await asyncio.sleep(QUIET)
+        self.began = asyncio.get_running_loop().time()
+
     async def resolve(self, name: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
         """Names as everybody here knows them, in the form of `getaddrinfo`: no test asks the real DNS."""
         if name not in self.names:
@@ -125,7 +148,7 @@ class Stage:
     async def enter(self, part: Part, life: AsyncExitStack) -> None:
         """Lets somebody in, until `life` ends."""
         self.hosts[part.host] = part.name
-        hostname = part.hostname if isinstance(part, Agent | Server) else None
+        hostname = part.hostname if isinstance(part, Agent | Server | Relay) else None
         if hostname is not None:
             self.hosts[hostname] = part.name
             self.names.setdefault(hostname, [part.host])
@@ -136,31 +159,39 @@ class Stage:
             for aor, password in part.users.items():
                 user, _, domain = aor.partition("@")
                 house.server.users.add(user, domain, password)
+        elif isinstance(part, Relay):
+            gateway = Gateway(self.network, part.host, part.hostname, self.names)
+            await gateway.open()
+            life.push_async_callback(gateway.transports.close)
         elif isinstance(part, Phone):
             phone = Party(self.network, _user(part), part.host, server=part.server)
             self.phones[part.name] = await phone.open()
             life.push_async_callback(phone.transports.close)
         elif isinstance(part, Agent):
+            open_transports: Callable[..., Any] = functools.partial(self.network.host, part.host)
+            if part.second_host is not None:
+                open_transports = functools.partial(TwoHomes, self.network, part.host, part.second_host)
             agent = UserAgent(
                 part.aor,
                 listen=[f"{part.transport}://{part.host}:5060"],
                 advertise=hostname,
-                open_transports=functools.partial(self.network.host, part.host),
-                **{"media": OneCodec, **part.options},
+                open_transports=open_transports,
+                **{**AS_OF_THE_RFCS, **part.options},
             )
-            self.agents[part.name] = await life.enter_async_context(agent)
+            self.agents[element(part.name)] = await life.enter_async_context(agent)
 
     def bind(self, part: Part) -> None:
         """Makes a phone or an agent known to its server, as a REGISTER would."""
-        domain = part.aor.partition("@")[2] if not isinstance(part, Server) else ""
+        if isinstance(part, Server | Relay):
+            return
+        domain = part.aor.partition("@")[2]
         if isinstance(part, Phone) and part.bound:
             house = next(house for house in self.servers.values() if house.host == part.server)
             house.bind(_user(part), self.phones[part.name].uri, domain=domain)
         elif isinstance(part, Absent):
             self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.host}", domain=domain)
         elif isinstance(part, Agent) and part.server is not None:
-            transport = "" if part.transport == "udp" else f";transport={part.transport}"
-            self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.hostname or part.host}{transport}", domain=domain)
+            self.servers[part.server].bind(_user(part), f"sip:{_user(part)}@{part.hostname or part.host}", domain=domain)
 
 
 def _user(part: Phone | Agent | Absent) -> str:
@@ -205,10 +236,15 @@ async def _perform(
         for part in cast:
             stage.bind(part)
         stage.began = loop.time()
-        await scenario(stage)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await scenario(stage)
+        except TimeoutError:
+            heard = "\n".join(str(step) for step in said(stage.network, stage.hosts, since=stage.began))
+            raise AssertionError(f"after {PATIENCE:g} s the scenario is not over; what was said:\n{heard}") from None
         await asyncio.sleep(QUIET)
         # In a copy: whoever leaves may say goodbye.
         steps = said(stage.network, stage.hosts, since=stage.began)
-    assert stage.faults == [], "an exception in a callback would only be logged"
+    assert stage.faults == [], f"an exception in a callback would only be logged: {stage.faults}"
     elements = list(dict.fromkeys(element(part.name) for part in cast))
     return Played(steps, stage.hosts, elements, set(stage.servers))

@@ -6,7 +6,7 @@ import pytest
 
 from ringback.message.message import Request, Response
 from ringback.message.parser import parse_datagram
-from tests.flows.comparison import ABSENT, ALL, Added, Differs, Insecure, Moved, Omitted, labels, same_messages
+from tests.flows.comparison import ABSENT, ALL, Added, Differs, Insecure, Means, Moved, Omitted, labels, same_messages
 from tests.flows.corpus import HOSTS, CorpusFlow, Step, flow, sections
 
 SESSION = flow("rfc3665", "3.2")
@@ -212,10 +212,20 @@ def test_a_field_that_differs_must_be_what_is_listed() -> None:
         Differs("F7", "Max-Forwards", "69", "a test"),
         Differs(ALL, "Max-Forwards", "69", "a test"),
         Differs("F7", "kind", "INVITE", "a test"),
+        Means("Route Record-Route", "Proxy 3;lr", "Proxy 2;lr", "a test"),
     ],
 )
 def test_a_needless_difference_fails(difference: object) -> None:
     assert "needless" in fault(heard(SESSION), SESSION, difference)
+
+
+def test_what_is_written_in_another_way_may_mean_the_same() -> None:
+    steps = changed(
+        SESSION, "F5", "Record-Route: <sip:ss1.atlanta.example.com;lr>", "Record-Route: <sip:ss1.atlanta.example.com;transport=tcp;lr>"
+    )
+    meaning = Means("Record-Route", "Proxy 1;transport=TCP;lr", "Proxy 1;lr", "a test")
+    same_messages(steps, SESSION, SESSION.hosts, meaning)
+    assert ": Record-Route is " in fault(steps, SESSION, meaning._replace(fields="Route"))
 
 
 def test_a_difference_has_a_reason() -> None:
