@@ -15,7 +15,7 @@ from ringback.agent.refusal import UNUSABLE
 from ringback.agent.reliable import ReliableResponses, receive_prack
 from ringback.agent.session_timer import SessionTimer, take_2xx
 from ringback.agent.usage import leave, usages_of
-from ringback.dialog.dialog import Dialog
+from ringback.dialog.dialog import TARGET_REFRESH, Dialog
 from ringback.dialog.usage import DIALOG, USAGE, effect_of
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
@@ -92,8 +92,12 @@ class Session:
     def request(self, method: str) -> Request:
         """The next request within the dialog; one that refreshes the target gets its Contact when it is sent."""
         request = self.dialog.request(method)
-        if self.core.software is not None:
-            request.headers.append("User-Agent", self.core.software)
+        core = self.core
+        if core.software is not None:
+            request.headers.append("User-Agent", core.software)
+        if core.extensions and method not in TARGET_REFRESH:
+            # RFC 4028 §7.1: in each request; those that refresh the target say more of what we can do.
+            request.headers.append("Supported", ", ".join(core.extensions))
         return request
 
     async def ask(self, request: Request) -> Exchange:
