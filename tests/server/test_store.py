@@ -111,3 +111,27 @@ def test_an_error_says_whether_it_may_pass() -> None:
     assert "the disk is full" in str(store_error(full, "x.db"))
     assert isinstance(store_error(busy, "x.db"), StoreUnavailable)
     assert not isinstance(store_error(sqlite3.ProgrammingError("closed"), "x.db"), StoreUnavailable)
+
+
+def test_a_database_of_the_first_schema_opens_and_keeps_what_it_has(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    secret = store.secret("record-route")
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DROP TABLE user")
+        connection.execute("UPDATE meta SET value = 1 WHERE name = 'schema'")
+        connection.execute("INSERT INTO binding VALUES (1, 'sip:a@b', 'sip:a@c', '', 1.0, 4e9, 60, 'call', 1, '', '')")
+    connection.close()
+    again = Store(tmp_path)
+    assert again.secret("record-route") == secret
+    assert again.connection.execute("SELECT aor FROM binding").fetchall() == [("sip:a@b",)]
+    assert again.connection.execute("SELECT count(*) FROM user").fetchone() == (0,)
+    again.close()
+
+
+def test_a_shared_store_opens_beside_a_server(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    Store(tmp_path, is_shared=True).close()
+    with pytest.raises(StoreError, match="in use by another server"):
+        Store(tmp_path)
+    store.close()
