@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ringback.agent.errors import CallEnded, RequestFailed, failure
 from ringback.agent.inspection import Refusal
 from ringback.agent.negotiation import description_of, put_description
-from ringback.agent.prack import is_reliable, receive_reliable
+from ringback.agent.prack import is_reliable, is_settled, receive_reliable
 from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.session_timer import agree, ask_again, raise_minimum, shortness
 from ringback.dialog.glare import back_off
@@ -47,8 +47,11 @@ async def modify(session: Session, description: SessionDescription | None, *, me
             await session.settled()
             if session.provisionals is not None:
                 await session.provisionals.settled()
+            if session.receipt is not None:
+                await session.receipt.acknowledged()
             if session.is_over:
                 raise CallEnded("the call is over")
+            before = session.negotiation.exchange.local
             exchange = await _offer(session, description, method)
             response = exchange.response
             assert response is not None, "the exchange has ended"
@@ -62,6 +65,9 @@ async def modify(session: Session, description: SessionDescription | None, *, me
                 raise CallEnded("the call is over")
             if raise_minimum(session, response):
                 continue
+            if is_settled(session, exchange.cseq) and before is not None:
+                # RFC 6141 §3.4: what was agreed upon before the refusal is taken back, so that both know where they are.
+                await _offer(session, before, method)
             error = failure(response.status, response.reason, response, fault=exchange.fault)
             wait = _wait_after(session, error)
             if wait is None or attempt == _ATTEMPTS:
@@ -139,16 +145,29 @@ def receive_reinvite(session: Session, event: RequestReceived, _now: float) -> N
 def receive_update(session: Session, event: RequestReceived, _now: float) -> None:
     """RFC 3311 §5.2: the peer offers anew, also before the call is answered, or only refreshes its Contact."""
     core = session.core
-    if event.request.body and session.negotiation.awaits_answer:
+    if event.request.body and _is_offering(session):
         core.refuse(event, Refusal(491))
         return
-    if event.request.body and not session.negotiation.is_stable:
+    if event.request.body and _is_answering(session):
         core.refuse(event, _come_back())
         return
     response = _answer(session, event, renews=False)
     if response is not None:
         assert event.transaction is not None, "an UPDATE has a transaction"
         core.respond(event.transaction, response)
+
+
+def _is_offering(session: Session) -> bool:
+    """Whether an offer of ours is open, or a PRACK of ours that completes an exchange (RFC 6337 §4.3)."""
+    return session.negotiation.awaits_answer or (session.receipt is not None and session.receipt.pending > 0)
+
+
+def _is_answering(session: Session) -> bool:
+    """Whether an offer of theirs is open, or our answer in a provisional response is not acknowledged (RFC 6337 §4.3)."""
+    if not session.negotiation.is_stable:
+        return True
+    outstanding = None if session.provisionals is None else session.provisionals.outstanding
+    return outstanding is not None and bool(outstanding.body)
 
 
 def _come_back() -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,31 @@ Reoffer = Callable[[SessionDescription], SessionDescription | None]
 class Receipt:
     """What was received reliably of one INVITE within one dialog: the latest number, and whether offer and answer have passed."""
 
-    __slots__ = ("cseq", "is_settled", "number")
+    __slots__ = ("_waiting", "cseq", "is_settled", "number", "pending")
 
     def __init__(self, cseq: int, number: int) -> None:
         self.cseq = cseq
         self.number = number
         self.is_settled = False
+        self.pending = 0
+        """PRACKs whose responses have not come."""
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def acknowledged(self) -> None:
+        """Waits for the responses to our PRACKs: before that no UPDATE may offer anything (RFC 6337 §4.3)."""
+        if self.pending:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def answered(self) -> None:
+        """A PRACK has its final response, or will never have one."""
+        self.pending -= 1
+        if self.pending == 0:
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
 
 
 def is_reliable(response: Response) -> bool:
@@ -74,7 +94,7 @@ def receive_reliable(session: Session, exchange: Exchange, response: Response, r
             receipt.is_settled = True
     except UNUSABLE as error:
         fault = f"the {response.status} is unusable: {error}"
-    _send(session, prack)
+    _send(session, receipt, prack)
     if fault is not None:
         session.negotiation.roll_back()
         session.send_bye()
@@ -96,13 +116,17 @@ def _take_description(session: Session, exchange: Exchange, octets: bytes, prack
         put_description(prack, negotiation.offer(offer))
 
 
-def _send(session: Session, prack: Request) -> None:
+def _send(session: Session, receipt: Receipt, prack: Request) -> None:
     """Sends a PRACK; an offer in it ends with its response."""
     negotiation = session.negotiation
+    receipt.pending += 1
     has_offer = bool(prack.body) and negotiation.awaits_answer
 
     def on_response(response: Response, _now: float) -> None:
-        if response.is_provisional or session.is_over:
+        if response.is_provisional:
+            return
+        receipt.answered()
+        if session.is_over:
             return
         if response.is_success:
             fault = _answer_in(session, response) if has_offer else None

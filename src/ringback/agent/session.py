@@ -175,7 +175,7 @@ class Session:
                 self.dialog.refresh_target(response)
             self.learn(response)
             octets = description_of(response)
-            if is_settled(self, exchange.cseq):
+            if self.is_over or is_settled(self, exchange.cseq):
                 # §13.2.1: what follows a reliable answer is ignored.
                 pass
             elif negotiation.awaits_answer and exchange.request.body:
@@ -190,7 +190,7 @@ class Session:
                     fault = "nothing in the offer of the 2xx can be done"
         except UNUSABLE as error:
             fault = f"the 2xx is unusable: {error}"
-        if not self.dialog.is_early and fault is None:
+        if not (self.is_over or self.dialog.is_early or fault):
             take_2xx(self, response)
         if exchange.request.method == "INVITE":
             ack = self.dialog.ack(exchange.cseq)

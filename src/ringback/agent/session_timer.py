@@ -76,31 +76,32 @@ class SessionTimer:
             self._alarm = None
 
     def _due(self) -> None:
-        self._alarm = None
-        self._session.core.spawn(self._refresh())
+        core = self._session.core
+        # Whatever becomes of the refresh, and however long it has to wait.
+        self._alarm = core.loop.call_at(self._end, self._expired)
+        core.spawn(self._refresh())
 
     async def _refresh(self) -> None:
         """Refreshes; where that is refused tries again in half the time that is left, and gives up in the end (RFC 4028 §10)."""
         session = self._session
-        while self._alarm is None and self.interval is not None:
-            try:
-                await refresh(session)
-            except CallEnded:
+        end = self._end
+        try:
+            await refresh(session)
+        except (CallEnded, ValueError):
+            # Where what is in force cannot be offered as it is any more, somebody is changing it, and that refreshes too.
+            return
+        except RequestFailed as failed:
+            if self._end != end or self.interval is None:
                 return
-            except RequestFailed as failed:
-                if failed.status in (405, 501) and session.allows("UPDATE"):
-                    session.peer_allows = (session.peer_allows or frozenset()) - {"UPDATE"}
-                    continue
-                left = self._end - session.core.loop.time()
-                if left < 2 * _SHORTEST_WAIT:
-                    self._alarm = session.core.loop.call_later(max(left, 0.0), self._expired)
-                else:
-                    self._alarm = session.core.loop.call_later(left / 2, self._due)
+            if failed.status in (405, 501) and session.allows("UPDATE"):
+                session.peer_allows = (session.peer_allows or frozenset()) - {"UPDATE"}
+                await self._refresh()
                 return
-            except ValueError:
-                # What is in force can no longer be offered as it is: somebody is changing it, and that refreshes too.
-                self._alarm = session.core.loop.call_later(max(self._end - session.core.loop.time(), 0.0), self._expired)
-                return
+            loop = session.core.loop
+            left = end - loop.time()
+            if left >= 2 * _SHORTEST_WAIT and self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = loop.call_later(left / 2, self._due)
 
     def _expired(self) -> None:
         """§10: nobody has refreshed the session."""
