@@ -269,9 +269,9 @@ def _uri_of(request: Request, key: str) -> SipUri | TelUri | AnyUri | None:
     """The URI of From, To or Route; None where the field is absent or malformed."""
     try:
         value: NameAddr | None = request.headers.value(key)
+        return None if value is None else value.uri
     except SipParseError:
         return None
-    return None if value is None else value.uri
 
 
 def _host_of(request: Request) -> str | None:
