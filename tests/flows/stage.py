@@ -133,6 +133,8 @@ class Stage:
         self.servers: dict[str, House] = {}
         self.faults: list[dict[str, Any]] = []
         self.began = 0.0
+        self.life = AsyncExitStack()
+        """What lasts beyond the scenario, such as a registration, and is left once the flow is looked at."""
 
     async def begin(self) -> None:
         """The flow begins here: what was said so far, and what still follows from it, is no part of it."""
@@ -243,8 +245,8 @@ async def _perform(
             heard = "\n".join(str(step) for step in said(stage.network, stage.hosts, since=stage.began))
             raise AssertionError(f"after {PATIENCE:g} s the scenario is not over; what was said:\n{heard}") from None
         await asyncio.sleep(QUIET)
-        # In a copy: whoever leaves may say goodbye.
         steps = said(stage.network, stage.hosts, since=stage.began)
+        await stage.life.aclose()
     assert stage.faults == [], f"an exception in a callback would only be logged: {stage.faults}"
     elements = list(dict.fromkeys(element(part.name) for part in cast))
     return Played(steps, stage.hosts, elements, set(stage.servers))
