@@ -32,7 +32,9 @@ def test_the_method_is_the_requests_and_leaves_the_request_uri_where_every_other
 
 
 def test_header_components_are_unescaped_and_named_as_their_rfcs_do() -> None:
-    asked_for = request_of(f"sip:bob@example.com?REPLACES={DIALOG}&s=lunch%20today&user-to-user=56%3Bencoding%3Dhex&Require=replaces", EXTENSIONS)
+    asked_for = request_of(
+        f"sip:bob@example.com?REPLACES={DIALOG}&s=lunch%20today&user-to-user=56%3Bencoding%3Dhex&Require=replaces", EXTENSIONS
+    )
     assert asked_for.uri == "sip:bob@example.com"
     assert asked_for.fields == (
         ("Replaces", "1@a;to-tag=2;from-tag=3"),
@@ -87,7 +89,19 @@ def test_a_call_is_an_invite_and_nothing_else() -> None:
 
 
 def test_nothing_is_honoured_that_says_who_we_are_or_where_messages_go() -> None:
-    assert not HONOURED & {"from", "to", "via", "route", "record-route", "contact", "call-id", "cseq", "authorization", "max-forwards", "path"}
+    assert not HONOURED & {
+        "from",
+        "to",
+        "via",
+        "route",
+        "record-route",
+        "contact",
+        "call-id",
+        "cseq",
+        "authorization",
+        "max-forwards",
+        "path",
+    }
 
 
 def test_a_list_grows_and_other_fields_are_replaced_where_they_may_be() -> None:
@@ -135,7 +149,9 @@ def test_a_redirection_is_followed_as_its_contact_asks_and_past_one_of_which_no_
         carol = stage.uri("carol")
 
         async def moved(call: IncomingCall) -> None:
-            await call.redirect(f"{carol};method=OPTIONS", f"{carol}?Require=no-such-thing", f"{carol}?Subject=moved&Call-Info=%3Chttp://b.example%3E")
+            await call.redirect(
+                f"{carol};method=OPTIONS", f"{carol}?Require=no-such-thing", f"{carol}?Subject=moved&Call-Info=%3Chttp://b.example%3E"
+            )
 
         await stage.agent("bob", on_call=moved)
         async with alice.call(stage.uri("bob"), headers=[("Subject", "lunch"), ("Call-Info", "<http://a.example>")]):

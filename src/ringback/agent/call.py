@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from ringback.agent.digits import Digits
+from ringback.agent.dtmf_info import RELAY
 from ringback.agent.errors import CallEnded, RequestFailed
+from ringback.agent.generic_request import send_request_within
+from ringback.agent.info import send_digits, send_info
+from ringback.agent.instant_message import send_message_within
 from ringback.agent.interruption import Interruptible
 from ringback.agent.media import Media
 from ringback.agent.modification import modify
+from ringback.agent.refer import DEFAULT_PATIENCE, OnProgress
+from ringback.agent.sipfrag import StatusLine
 from ringback.message.fields.name_addr import NameAddr
-from ringback.message.message import Request
+from ringback.message.fields.privacy import Privacy
+from ringback.message.fields.reason import Reason
+from ringback.message.message import Request, Response
 from ringback.sdp.description import SessionDescription
 from ringback.sdp.hold import is_held
 
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
+    from ringback.agent.outgoing_call import OutgoingCall
+    from ringback.agent.referral import OnRefer
     from ringback.agent.session import Session
 
 T = TypeVar("T")
@@ -36,6 +48,22 @@ class Call:
     """The call of ours that this one takes the place of: it is hung up when this one is answered (RFC 3891)."""
     joins: Call | None = None
     """The call of ours whose conversation this one wants to join (RFC 3911)."""
+    on_transfer: OnRefer | None = None
+    """The program's way with a REFER of this call's peer; the user agent's where None."""
+    transferred: OutgoingCall | None = None
+    """The call to which the peer has sent us, once we follow."""
+    was_referred: bool = False
+    """Whether a REFER of the peer's was accepted within this call: the notifications of the next one bear its number."""
+
+    privacy: Privacy | None = None
+    """What we ask to be hidden of us in this call; None where that is nothing (RFC 3323)."""
+    anonymous_contact: str | None = None
+    """Our Contact in a call in which nobody shall know us."""
+    asserted_identity: NameAddr | None = None
+    """Who the other party is by the word of a trusted peer (RFC 3325); None where none has said it."""
+    end_reasons: tuple[Reason, ...] = ()
+    """Why the other party has ended the call, or given it up, where it says so (RFC 3326)."""
+    _digits: Digits | None = None
 
     def __init__(self, core: AgentCore) -> None:
         self.core = core
@@ -82,14 +110,14 @@ class Call:
 
     async def hold(self) -> None:
         """Puts the peer on hold, by a re-INVITE (RFC 3264 §8.4). Raises `RequestRejected` where the peer will not have it."""
-        await self._turn(self._standing().negotiation.hold(), True)
+        await self._turn(self.standing().negotiation.hold(), True)
 
     async def resume(self) -> None:
         """Takes the peer back from hold."""
-        await self._turn(self._standing().negotiation.resume(), False)
+        await self._turn(self.standing().negotiation.resume(), False)
 
     async def _turn(self, description: SessionDescription, holds: bool) -> None:
-        negotiation = self._standing().negotiation
+        negotiation = self.standing().negotiation
         before, negotiation.holds = negotiation.holds, holds
         try:
             await self.modify(description)
@@ -103,8 +131,76 @@ class Call:
         UPDATE serves before the answer too, once offer and answer have passed reliably (RFC 3311 §5.1): `RuntimeError` until then.
         Raises `RequestRejected` where the peer refuses: then all stays as it was (RFC 3261 §14.1).
         """
-        session = self._modifiable() if method == "UPDATE" else self._standing()
+        session = self._modifiable() if method == "UPDATE" else self.standing()
         await self.until(self.core.spawn(modify(session, description, method=method)))
+
+    async def transfer(
+        self,
+        target: str | Call,
+        *,
+        reports: bool = True,
+        patience: float = DEFAULT_PATIENCE,
+        on_progress: OnProgress | None = None,
+    ) -> StatusLine:
+        """Sends the peer to a URI, or brings it together with the peer of another call of ours (RFC 5589); hold it first if it shall wait.
+
+        Returns when the peer says that it got there; then this call, and the other one, are hung up. `TransferFailed` says why it did not:
+        then all stands as before. `reports=False` does not wait for that, and hangs up as soon as the peer is willing. `patience` is how
+        many seconds are waited; `on_progress` hears how far it has come.
+        """
+        # Here, since what transfers knows both kinds of calls.
+        from ringback.agent.transfer import transfer_attended, transfer_blind
+
+        if isinstance(target, Call):
+            return await transfer_attended(self, target, patience=patience, on_progress=on_progress)
+        return await transfer_blind(self, target, reports=reports, patience=patience, on_progress=on_progress)
+
+    async def message(
+        self, content: str | bytes, content_type: str | None = None, *, headers: Iterable[tuple[str, object]] = ()
+    ) -> Response:
+        """Sends an instant message within the call (RFC 3428): text, or octets and their type. As `UserAgent.message`."""
+        return await self.until(self.core.spawn(send_message_within(self._begun(), content, content_type, headers)))
+
+    async def request(
+        self, method: str, *, headers: Iterable[tuple[str, object]] = (), body: bytes = b"", content_type: str | None = None
+    ) -> Response:
+        """Sends a request of any method within the call; gives its final response, whatever the status. As `UserAgent.request`."""
+        return await self.until(self.core.spawn(send_request_within(self._begun(), method, headers, body, content_type)))
+
+    async def send_info(
+        self,
+        package: str | None,
+        body: bytes = b"",
+        content_type: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+    ) -> Response:
+        """Sends an INFO of an info package that the peer takes (RFC 6086); without a package it is as in old times.
+
+        Gives the 2xx. Raises `RequestRejected`, with 469 and nothing sent where the peer does not take the package.
+        """
+        return await self.until(self.core.spawn(send_info(self._begun(), package, body, content_type, headers)))
+
+    async def send_digits(self, digits: str, *, duration: int = 160, content_type: str = RELAY) -> None:
+        """Presses 0 to 9, `*`, `#` and A to D, each for so many milliseconds, by INFO; `application/dtmf` is the other type for that.
+
+        Raises `RequestRejected` where the peer does not take one, ValueError where one is no digit; blanks and hyphens are passed over.
+        """
+        await self.until(self.core.spawn(send_digits(self._begun(), digits, duration, content_type)))
+
+    def digits(self) -> Digits:
+        """The digits that the peer presses: `async for digit in call.digits()`, until the call's end raises `CallEnded`."""
+        if self._digits is None:
+            self._digits = Digits(self)
+        return self._digits
+
+    async def read_digit(self, *, timeout: float | None = None) -> str | None:
+        """The next digit that the peer presses: 0 to 9, `*`, `#`, A to D, `!` for the hook flash. None where none comes in `timeout` seconds."""
+        return await self.digits().read(timeout)
+
+    def take_digit(self, digit: str) -> None:
+        """A digit has come, by INFO or in the media."""
+        self.digits().put(digit)
 
     async def ended(self) -> str:
         """Waits until the call is over; gives the reason."""
@@ -122,17 +218,24 @@ class Call:
 
     def _modifiable(self) -> Session:
         if self.is_over or self.is_answered:
-            return self._standing()
+            return self.standing()
         ready = [one for one in self.early_sessions if one.negotiation.is_stable and one.negotiation.exchange.local is not None]
         if len(ready) != 1:
             raise RuntimeError("several parties have agreed" if ready else "no offer and answer have passed reliably yet")
         return ready[0]
 
-    def _standing(self) -> Session:
+    def standing(self) -> Session:
+        """The session of a call that was answered; `CallEnded` where it is over, RuntimeError where it was not answered."""
         if self.is_over:
             raise CallEnded(self.reason or "")
         if self.session is None or self.session.dialog.is_early:
             raise RuntimeError("the call is not answered yet")
+        return self.session
+
+    def _begun(self) -> Session:
+        """The session, also of a call that is not answered yet; RuntimeError where there is none, `CallEnded` where it is over."""
+        if self.is_over or self.session is None:
+            return self.standing()
         return self.session
 
     # How it ends.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ringback.message.message import Response
 
 
@@ -56,6 +58,34 @@ class CallTimedOut(CallFailed, RequestTimedOut):
 
 class Unreachable(CallFailed):
     """No way leads there: an unknown name, a transport error, a host that is not there."""
+
+
+class TransferFailed(RequestFailed):
+    """Whoever was asked to go elsewhere will not, or has not got there.
+
+    `status` is the final one of the request it has sent, as it says, or of our REFER where that was refused: then `is_refused`. 408 where
+    it says nothing for too long, 500 where it ended without a result.
+    """
+
+    def __init__(self, status: int, reason: str, response: Response | None = None, *, is_refused: bool = False) -> None:
+        super().__init__(status, reason, response)
+        self.is_refused = is_refused
+
+
+class Refused(Exception):  # noqa: N818 - what the program says, not what went wrong
+    """Raised by a program's own function that is given a request, to refuse it: `raise Refused(403)`.
+
+    `status` is from 300 to 699 (ValueError), `reason` the reason phrase unless it is the RFC's own, `headers` what the response carries
+    besides.
+    """
+
+    def __init__(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, object]] = ()) -> None:
+        if not 300 <= status <= 699:
+            raise ValueError(f"no refusal: {status}")
+        super().__init__(f"{status} {reason}" if reason else str(status))
+        self.status = status
+        self.reason = reason
+        self.headers = tuple(headers)
 
 
 class CallEnded(Exception):  # noqa: N818 - an event rather than an error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from ringback.agent.call import Call
@@ -12,6 +12,7 @@ from ringback.agent.exchange import Exchange, next_hop_of
 from ringback.agent.media import Media, MediaFactory
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
+from ringback.agent.referred_by import put_token
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.session import Session
 from ringback.agent.session_timer import ask, too_small
@@ -25,6 +26,8 @@ from ringback.sdp.description import SessionDescription
 
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
+    from ringback.agent.referral import Referral
+    from ringback.message.multipart import Part
 
 # RFC 3261 §8.1.3.4 names no bound. A choice: no honest chain of redirections is as long as Max-Forwards' 70, few are longer than two.
 MAX_REDIRECTIONS = 10
@@ -40,6 +43,13 @@ class OutgoingCall(Call):
 
     raises `CallRejected`, `CallTimedOut` or `Unreachable` (all `CallFailed`) where it does not come about.
     """
+
+    referral: Referral | None = None
+    """The REFER that this call follows; None where the program places it of itself."""
+    token: Part | None = None
+    """The proof of who has sent us, to go along with the INVITE (RFC 3892)."""
+    on_response: Callable[[Response], None] | None = None
+    """Hears every response to the INVITE."""
 
     def __init__(
         self,
@@ -118,10 +128,21 @@ class OutgoingCall(Call):
         if self._offers:
             self._offer = Negotiation(self.media).offer()
             put_description(request, self._offer)
+        if self.token is not None:
+            put_token(request, self.token, core.token())
         self.request = request
         if self._is_given_up:
             raise CallEnded("given up before it was placed")
         self._exchange = core.begin(request, self._responded)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the INVITE was sent."""
+        return self._exchange is not None
+
+    def when_decided(self, decided: Callable[[BaseException | None], None]) -> None:
+        """Has somebody told when the call is answered (None), or why it will not be."""
+        self._answered.add_done_callback(lambda done: None if done.cancelled() else decided(done.exception()))
 
     async def answered(self) -> Media:
         """Waits for the answer, placing the call if that was not done; gives the media. Raises `CallFailed`, or `CallEnded` if given up."""
@@ -190,6 +211,8 @@ class OutgoingCall(Call):
         return session
 
     def _responded(self, response: Response, _now: float) -> None:
+        if self.on_response is not None:
+            self.on_response(response)
         if response.is_provisional:
             if response.status > 100:
                 self._progressed(response)

@@ -24,6 +24,8 @@ from ringback.agent.media import MediaFactory, SilentMedia
 from ringback.agent.notifier import Notifier, OnSubscription, receive_subscribe
 from ringback.agent.outgoing_call import OutgoingCall
 from ringback.agent.publication import OnFailure, Publication
+from ringback.agent.refer import DEFAULT_PATIENCE, OnProgress, Reference
+from ringback.agent.referral import OnRefer, Referral, decline_referral, follow_transfer, receive_refer, refuse_subscription
 from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.registrar import loose_route
 from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
@@ -85,6 +87,8 @@ class UserAgent:
         features: Mapping[str, str | None] = MappingProxyType({}),
         may_replace: MayReplace = knows_the_dialog,
         accepts_joins: bool = False,
+        on_refer: OnRefer | None = None,
+        accepts_transfers: bool = False,
     ) -> None:
         """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for. `accounts` are
         further ones, for other realms.
@@ -94,7 +98,8 @@ class UserAgent:
         Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required. `features` are feature tags of our
         Contact besides those that say what we can do (RFC 3840): `{"automata": None, "language": "en,fi"}`.
         `may_replace` says who may take the place of a call of ours (RFC 3891); with `accepts_joins` the program takes calls that join
-        another one (RFC 3911).
+        another one (RFC 3911). `on_refer` decides about each REFER (RFC 3515): without it they are declined, or, with `accepts_transfers`,
+        the peer of an answered call may send us to somebody else.
         A call whose peer knows session timers is over unless it is refreshed within `session_expires` seconds, None for no such wish of
         ours; nobody may want fewer than `min_se` (RFC 4028).
         Raises `SipParseError` or `ValueError` where `aor` is no SIP URI, `ValueError` where the seconds contradict each other.
@@ -116,6 +121,9 @@ class UserAgent:
         self._features = features
         self.may_replace = may_replace
         self._accepts_joins = accepts_joins
+        self.on_refer = on_refer or (follow_transfer if accepts_transfers else decline_referral)
+        self.referrals: set[Referral] = set()
+        """The REFERs of which nothing final has come yet."""
         self.refuses_with: int | None = None
         """While set, every call is refused with this status, 486 Busy Here or 480 say, and OPTIONS answered with it."""
         self._notifiers: list[Notifier] = []
@@ -133,7 +141,10 @@ class UserAgent:
         core.software = f"Ringback/{version('ringback')}"
         core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
         core.interval = self._interval
-        core.extensions += ["100rel", "timer", "replaces"] + (["join"] if self._accepts_joins else [])
+        core.extensions += ["100rel", "timer", "replaces", "tdialog", "norefersub"] + (["join"] if self._accepts_joins else [])
+        core.serving["REFER"] = partial(receive_refer, self)
+        if self.on_refer is not decline_referral:
+            core.event_packages["refer"] = partial(refuse_subscription, core)
         core.serving.update(SUBSCRIBE=partial(receive_subscribe, core), NOTIFY=partial(receive_notify, core))
         for notifier in self._notifiers:
             notifier.attach(core)
@@ -228,6 +239,22 @@ class UserAgent:
             ring_for=ring_for,
             requires=requires,
         )
+
+    def refer(
+        self,
+        uri: str,
+        refer_to: str,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        reports: bool = True,
+        patience: float = DEFAULT_PATIENCE,
+        on_progress: OnProgress | None = None,
+    ) -> Reference:
+        """Asks the party at a URI to contact another one, outside of any call (RFC 3515): a click to call.
+
+        Awaiting it waits for the final status of that; the rest is as in `Reference`. `TransferFailed` says why it did not come about.
+        """
+        return Reference(self.core, uri, refer_to, headers=headers, reports=reports, patience=patience, on_progress=on_progress)
 
     def subscribe(
         self,

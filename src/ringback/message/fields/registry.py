@@ -98,6 +98,7 @@ _FIELDS = (
     Field("Reason", Reason.parse, is_list=True),
     Field("Record-Route", parse_bracketed, is_list=True),
     Field("Recv-Info", TokenValue.parse, is_list=True),
+    Field("Refer-Sub", TokenValue.parse),
     Field("Refer-To", NameAddr.parse, compact="r"),
     Field("Referred-By", NameAddr.parse, compact="b"),
     Field("Reject-Contact", FeatureSet.parse, is_list=True, compact="j"),
