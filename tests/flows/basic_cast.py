@@ -9,7 +9,6 @@ import pytest
 
 from ringback.agent.errors import CallRejected
 from ringback.server.config import AccessConfig, ProxyConfig, RelayConfig
-from tests.flows.comparison import Difference, Moved
 from tests.flows.stage import Agent, Server, Stage
 
 ATLANTA, BILOXI, CHICAGO = "atlanta.example.com", "biloxi.example.com", "chicago.example.com"
@@ -68,9 +67,3 @@ async def has_called_before(stage: Stage, domain: str = ATLANTA) -> None:
 
 
 NO_RECORD_ROUTE = ProxyConfig(record_route=False)
-
-
-def trying(*pairs: str) -> list[Difference]:
-    """`"F6 F5"`: the 100 Trying F6 is said before F5, which the proxy forwards."""
-    reason = "a proxy of ours answers 100 before it forwards; RFC 3261 §16.2 lets it, and both leave in one turn"
-    return [Moved(*pair.split(" "), reason) for pair in pairs]

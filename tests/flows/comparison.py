@@ -7,7 +7,7 @@ The messages are paired in order: sender, receiver and kind (`INVITE`, `200 INVI
 
 - `Omitted("F1-F3", …)`: messages of the RFC that are not said here;
 - `Added("Proxy 2 → Alice: 100 INVITE", "F8", …)`: a message said here, after F8, that the RFC has not (after "" at the very beginning);
-- `Moved("F6", "F5", …)`: F6 is said before F5 here ("" for the very end);
+- `Moved("F6", "F5", …)`: F6 is said before F5 here ("" for the very end); `trying("F6 F5", …)` makes such a list for every 100;
 - `Differs("F4 F9-F11", "Max-Forwards", "69", …)`: in these messages a field is another one here, or `ABSENT`; where they are `ALL`, in
   every message that differs at all. The fields `kind`, `sender` and `receiver` are those of the pairing;
 - `Means("Route Record-Route", "Proxy 1;transport=TCP", "Proxy 1", …)`: what is written so here in one of these fields, where it differs at
@@ -78,6 +78,22 @@ class Insecure(NamedTuple):
 
 
 Difference = Omitted | Added | Moved | Differs | Means | Insecure
+
+
+def trying(*pairs: str) -> list[Difference]:
+    """`"F6 F5"`: the 100 Trying F6 is said before F5, which the proxy forwards; `"Proxy 2 → Alice F8"`: one is said after F8 that the RFC
+    leaves out.
+    """
+    differences: list[Difference] = []
+    for pair in pairs:
+        said, _, label = pair.rpartition(" ")
+        if "→" in said:
+            differences.append(Added(f"{said}: 100 INVITE", label, "RFC 3261 §16.2: a proxy of ours answers every INVITE 100 at once"))
+        else:
+            differences.append(
+                Moved(said, label, "a proxy of ours answers 100 before it forwards; both leave in one turn (RFC 3261 §16.2)")
+            )
+    return differences
 
 
 class Planned(NamedTuple):

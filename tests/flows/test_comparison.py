@@ -6,7 +6,7 @@ import pytest
 
 from ringback.message.message import Request, Response
 from ringback.message.parser import parse_datagram
-from tests.flows.comparison import ABSENT, ALL, Added, Differs, Insecure, Means, Moved, Omitted, labels, same_messages
+from tests.flows.comparison import ABSENT, ALL, Added, Differs, Insecure, Means, Moved, Omitted, labels, same_messages, trying
 from tests.flows.corpus import HOSTS, CorpusFlow, Step, flow, sections
 
 SESSION = flow("rfc3665", "3.2")
@@ -188,6 +188,15 @@ def test_differences_that_are_listed_are_none() -> None:
         Omitted("F20", "a test"),
     )
     assert [step.label for step in steps][:9] == ["#1", "F1", "F2", "F3", "F4", "F5", "F7", "F8", "F6"]
+
+
+def test_trying_comes_when_it_comes() -> None:
+    steps = heard(NO_ANSWER)
+    steps[1], steps[2] = steps[2], steps[1]
+    same_messages(steps, NO_ANSWER, NO_ANSWER.hosts, *trying("F3 F2"))
+    steps = heard(HOLD)
+    steps.insert(10, steps[2]._replace(sender="Proxy 1", receiver="Bob"))
+    same_messages(steps, HOLD, HOLD.hosts, *trying("Proxy 1 → Bob F10"))
 
 
 def test_what_an_omitted_message_named_is_named_anew() -> None:

@@ -28,9 +28,8 @@ from tests.flows.basic_cast import (
     has_called_before,
     proxy_1,
     proxy_2,
-    trying,
 )
-from tests.flows.comparison import ABSENT, Differs, Means
+from tests.flows.comparison import ABSENT, Differs, Means, trying
 from tests.flows.corpus import flow
 from tests.flows.stage import Absent, Agent, OneCodec, Relay, Server, Stage, perform
 
