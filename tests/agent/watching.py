@@ -1,13 +1,18 @@
-"""Raw peers that subscribe, and raw peers that notify."""
+"""Raw peers that subscribe, raw peers that notify, and what an agent makes of them."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ringback import Request, Response
+from ringback import Request, Response, UserAgent
+from ringback.agent.subscription import Subscription
+from tests.agent.stage import Stage, on_stage
 from tests.server.party import Party
 
 PIDF = "application/pidf+xml"
+TIMER_N = 32.0
 
 
 def notify(
@@ -55,7 +60,9 @@ class Watcher:
         self.cseq = 0
         self.ok: Response | None = None
 
-    def ask(self, expires: int | None = 3600, *, accept: str | None = None, event: str | None = "", extra: str = "", **parts: Any) -> Request:
+    def ask(
+        self, expires: int | None = 3600, *, accept: str | None = None, event: str | None = "", extra: str = "", **parts: Any
+    ) -> Request:
         """Sends a SUBSCRIBE: the first, or the next one within the dialog."""
         self.cseq += 1
         fields = [] if event is None else [f"Event: {event or self.event}"]
@@ -90,3 +97,53 @@ class Watcher:
     async def leave(self) -> Request:
         """Ends the subscription; gives the last NOTIFY."""
         return await self.subscribe(0)
+
+
+def subscribed(scenario: Callable[[UserAgent, Party], Awaitable[None]]) -> Stage:
+    """Plays a scenario between an agent that subscribes and a raw notifier."""
+
+    async def play(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        await scenario(alice, await stage.party("bob", "alice"))
+
+    return on_stage(play)
+
+
+class Attempt:
+    """A subscription in the making: what the agent asks, what the notifier says, and what the program then has."""
+
+    def __init__(self, alice: UserAgent, bob: Party, event: str = "presence", **options: Any) -> None:
+        self.bob = bob
+        self.subscription = alice.subscribe(bob.uri, event, **options)
+        self.task = asyncio.ensure_future(self._enter())
+
+    async def _enter(self) -> Subscription:
+        return await self.subscription
+
+    async def begun(self, state: str = "active;expires=3600", **parts: Any) -> Request:
+        """The SUBSCRIBE is answered 200 and notified, the subscription stands; gives the SUBSCRIBE."""
+        subscribe: Request = await self.bob.hears("SUBSCRIBE")
+        self.bob.reply(subscribe, 200, extra="Expires: 3600")
+        await notified(self.bob, subscribe, state, **parts)
+        await self.task
+        return subscribe
+
+    async def left(self, cseq: int = 99) -> None:
+        """The program unsubscribes, the notifier agrees."""
+        leaving = asyncio.ensure_future(self.subscription.unsubscribe())
+        subscribe = await self.bob.hears("SUBSCRIBE")
+        assert subscribe.expires == 0
+        self.bob.reply(subscribe, 200, extra="Expires: 0")
+        await notified(self.bob, subscribe, "terminated;reason=timeout", cseq=cseq)
+        await leaving
+
+
+async def notified(party: Party, subscribe: Request, state: str | None, *, status: int = 200, **parts: Any) -> Any:
+    """Sends a NOTIFY, which must be answered so; gives the answer."""
+    notify(party, subscribe, state, **parts)
+    return await party.hears(f"{status} NOTIFY")
+
+
+async def read(subscription: Subscription) -> list[str]:
+    """The states of all notifications, until the subscription is over."""
+    return [notification.state async for notification in subscription]

@@ -28,7 +28,9 @@ from ringback.agent.expectation import Expectation, Forks
 from ringback.agent.negotiation import put_body
 from ringback.agent.notification import NEUTRAL, TERMINATED, Notification
 from ringback.agent.subscriber import DEFAULT_EXPIRES, MAX_ATTEMPTS, Ending, Subscriber, min_expires_of
+from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
+from ringback.dialog.usage import DIALOG, effect_of
 from ringback.message.fields.event import Event
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, parse_uri
@@ -189,17 +191,19 @@ class Subscription:
             if expectation.subscribers or expectation is not self._expectation:
                 return
             expectation.withdraw()
-        elif subscriber is not None:
-            subscriber.abandon()
-        if self.reason is not None:
-            return
         least = min_expires_of(response) if response.status == 423 else None
-        if least is not None and self._attempts < MAX_ATTEMPTS and least > (self.expires or 0):
+        if self.reason is None and least is not None and self._attempts < MAX_ATTEMPTS and least > (self.expires or 0):
             self._attempts += 1
             self.expires = least
             self._subscribe()
-            return
-        self.fail(failure(response.status, response.reason, None if exchange.fault else response, fault=exchange.fault))
+        else:
+            self.fail(failure(response.status, response.reason, None if exchange.fault else response, fault=exchange.fault))
+        if subscriber is not None:
+            # Last, for the dialog lives on in what was begun instead of it.
+            subscriber.abandon()
+            if effect_of(response.status, "SUBSCRIBE") == DIALOG:
+                for usage in usages_of(subscriber.dialog):
+                    usage.dialog_ended(f"{response.status} to our SUBSCRIBE")
 
     async def established(self) -> None:
         """Waits for the first NOTIFY, subscribing if that was not done. Raises `RequestFailed` where it does not come."""
@@ -299,8 +303,8 @@ class Subscription:
 
     # How it ends.
 
-    async def refresh(self) -> None:
-        """Asks the notifiers for the state again, and for more time."""
+    def refresh(self) -> None:
+        """Asks the notifiers for the state again, and for more time; returns at once."""
         for subscriber in list(self.subscribers):
             subscriber.refresh()
 
