@@ -235,7 +235,7 @@ class _Side:
 
 
 def stays_in_its_dialog(flow: Flow) -> Iterator[str]:
-    """A request within a dialog goes to the remote target by the route set, its CSeq rising, its ACK's that of its INVITE (§12.2.1.1)."""
+    """A request within a dialog goes to the remote target by the route set, its CSeq one higher each time, its ACK's that of its INVITE (§12.2.1.1)."""
     sides: dict[tuple[str, str, str | None, str | None], _Side] = {}
     asked: dict[tuple[str, str, str | None, int], Request] = {}
     sent: set[tuple[str, bytes]] = set()
@@ -282,7 +282,7 @@ def _within(step: Step, message: Request, side: _Side) -> Iterator[str]:
         if number not in side.invites:
             yield _line(step, f"CSeq {number} is no INVITE's of this dialog")
         return
-    if side.local_seq is not None and number <= side.local_seq:
+    if side.local_seq is not None and number != side.local_seq + 1:
         yield _line(step, f"CSeq {number} after {side.local_seq}")
     side.local_seq = number
     if message.method == "INVITE":

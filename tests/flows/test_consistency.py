@@ -97,6 +97,7 @@ def test_the_slips_of_rfc_3665_are_found(section: str) -> None:
         ("F22", ";tag=1234567", ";tag=other", "F22 .*: its sender knows no such dialog"),
         ("F22", "Call-ID: ", "Call-ID: other-", "F22 .*: its sender knows no such dialog"),
         ("F22", "CSeq: 2", "CSeq: 1", "F22 .*: CSeq 1 after 1"),
+        ("F22", "CSeq: 2", "CSeq: 3", "F22 .*: CSeq 3 after 1"),
         ("F8", "CSeq: 1", "CSeq: 2", "F8 .*: CSeq 2 is no INVITE's of this dialog"),
     ],
 )  # fmt: skip
