@@ -235,7 +235,7 @@ class _Side:
 
 
 def stays_in_its_dialog(flow: Flow) -> Iterator[str]:
-    """A request within a dialog goes to the remote target by the route set, its CSeq one higher each time, its ACK's that of its INVITE (§12.2.1.1)."""
+    """A request within a dialog goes to the remote target by the route set (§12.2.1.1); CSeq rises by one, an ACK has its INVITE's."""
     sides: dict[tuple[str, str, str | None, str | None], _Side] = {}
     asked: dict[tuple[str, str, str | None, int], Request] = {}
     sent: set[tuple[str, bytes]] = set()
