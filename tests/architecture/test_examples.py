@@ -16,6 +16,7 @@ ROUTES = ROOT / "examples" / "routes.py"
 EXAMPLES = python_files(ROOT / "examples")
 SHOWN = {
     "parse_message.py": "transaction z9hG4bK74b43 over UDP",
+    "presence_watcher.py": "over: noresource",
     "register_and_call.py": "Bob, after the peer hung up",
     "simulated_network.py": "after 3.502 s",
 }
