@@ -326,7 +326,8 @@ def receive_refer(agent: UserAgent, event: RequestReceived, _now: float) -> None
         return
     referral = Referral(agent, event, core.dialogs.of_request(request) if request.to_tag is not None else None)
     if referral.depth > MAX_DEPTH:
-        referral.decline(482)
+        # Not 482, which would end the call without a word (RFC 5057 §5.1).
+        referral.decline(403, "Transferred Too Often")
         return
     agent.referrals.add(referral)
     on_refer = agent.on_refer if referral.call is None else referral.call.on_transfer or agent.on_refer
