@@ -85,6 +85,11 @@ class Registration:
         return any(binding.is_bound for binding in self.bindings)
 
     @property
+    def expires_in(self) -> int | None:
+        """The seconds that a binding of ours still lasts unless it is refreshed, the longest one; None where none stands."""
+        return max((seconds for binding in self.bindings if (seconds := binding.expires_in) is not None), default=None)
+
+    @property
     def fault(self) -> RequestFailed | None:
         """What the latest attempt has failed with, at the first registrar where it has; None where all is well."""
         return next((binding.fault for binding in self.bindings if binding.fault is not None), None)
@@ -201,6 +206,11 @@ class _Binding:
         self._end: asyncio.TimerHandle | None = None
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def expires_in(self) -> int | None:
+        """The seconds that it still lasts; None where there is none."""
+        return None if self._end is None else round(self._end.when() - self._core.loop.time())
 
     @property
     def _core(self) -> AgentCore:
