@@ -7,13 +7,17 @@ from ringback.agent.errors import (
     CallFailed,
     CallRejected,
     CallTimedOut,
+    Refused,
     RequestFailed,
     RequestRejected,
     RequestTimedOut,
     Unreachable,
 )
 from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.info import IncomingInfo
+from ringback.agent.instant_message import IncomingMessage
 from ringback.agent.outgoing_call import OutgoingCall
+from ringback.agent.service import IncomingRequest, Reply
 from ringback.agent.user_agent import UserAgent
 from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers
@@ -33,10 +37,15 @@ __all__ = [
     "Forward",
     "Headers",
     "IncomingCall",
+    "IncomingInfo",
+    "IncomingMessage",
+    "IncomingRequest",
     "Malformed",
     "OutgoingCall",
     "Redirect",
+    "Refused",
     "Reject",
+    "Reply",
     "Request",
     "RequestFailed",
     "RequestRejected",

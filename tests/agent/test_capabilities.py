@@ -39,7 +39,7 @@ def test_options_are_answered_with_all_we_can_do() -> None:
         alice, bob = await cast(stage)
         response = await asked(bob)
         assert {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"} <= set(response.headers.values("Allow"))
-        assert response.headers.texts("Accept") == ["application/sdp"]
+        assert response.headers.texts("Accept") == ["application/sdp", "application/dtmf-relay", "application/dtmf"]
         assert response.headers.texts("Accept-Encoding") == ["identity"]
         assert response.headers.texts("Accept-Language") == ["en"]
         assert response.supported == alice.core.extensions

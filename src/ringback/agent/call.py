@@ -161,7 +161,7 @@ class Call:
         """Sends an instant message within the call (RFC 3428): text, or octets and their type. As `UserAgent.message`."""
         return await self.until(self.core.spawn(send_message_within(self._begun(), content, content_type, headers)))
 
-    async def request(
+    async def send_request(
         self, method: str, *, headers: Iterable[tuple[str, object]] = (), body: bytes = b"", content_type: str | None = None
     ) -> Response:
         """Sends a request of any method within the call; gives its final response, whatever the status. As `UserAgent.request`."""
@@ -194,8 +194,11 @@ class Call:
             self._digits = Digits(self)
         return self._digits
 
-    async def read_digit(self, *, timeout: float | None = None) -> str | None:
-        """The next digit that the peer presses: 0 to 9, `*`, `#`, A to D, `!` for the hook flash. None where none comes in `timeout` seconds."""
+    async def read_digit(self, *, timeout: float | None = None) -> str | None:  # noqa: ASYNC109 - silence is an answer here, no error
+        """The next digit that the peer presses, 0 to 9, `*`, `#`, A to D, or `!` for the hook flash.
+
+        None where none comes within `timeout` seconds; `CallEnded` where the call ends first.
+        """
         return await self.digits().read(timeout)
 
     def take_digit(self, digit: str) -> None:
@@ -255,8 +258,9 @@ class Call:
         promise = self.promise()
 
         def pass_on(done: asyncio.Task[T]) -> None:
+            # Asked for even where nobody waits any more: what a task fails with is then known, and not reported as lost.
+            error = None if done.cancelled() else done.exception()
             if not promise.done() and not done.cancelled():
-                error = done.exception()
                 if error is None:
                     promise.set_result(done.result())
                 else:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from ringback.address import Endpoint, Flow, Target
+from ringback.agent.asserted_identity import trusting
 from ringback.agent.ended_dialogs import EndedDialogs
 from ringback.agent.exchange import Exchange
 from ringback.agent.identity import Identity, who
+from ringback.agent.info import InfoPackages
 from ringback.agent.inspection import Refusal, inspect
 from ringback.agent.rest import Rests
 from ringback.agent.session_timer import Interval
@@ -87,6 +90,12 @@ class AgentCore:
         """The NOTIFYs that requests of ours have asked for, by Call-ID and our tag in lower case (RFC 6665 §4.4.1)."""
         self.event_packages: dict[str, Receive] = {}
         """Who takes a SUBSCRIBE, by event package. The keys are Allow-Events."""
+        self.trusts: Callable[[str], bool] = trusting(())
+        """Whether what the peer at an address asserts of others is believed (RFC 3325)."""
+        self.info_packages = InfoPackages(None, None)
+        """What is taken in INFO."""
+        self.message_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Held by whoever sends a MESSAGE, by URI or dialog (RFC 3428 §8)."""
         self._ongoing = OngoingRequests()
 
     @property

@@ -44,6 +44,7 @@ class Exchange:
 
     __slots__ = (
         "_first",
+        "_why_cancelled",
         "core",
         "dialog",
         "fault",
@@ -88,6 +89,7 @@ class Exchange:
         self.fault = ""
         self.is_cancelled = False
         self.was_cancelled = False
+        self._why_cancelled: str | None = None
 
     @property
     def cseq(self) -> int:
@@ -224,11 +226,15 @@ class Exchange:
         self.response = response_to(self.request, status)
         self.on_response(self.response, now)
 
-    def cancel(self) -> None:
-        """Gives the request up (§9.1): CANCEL goes out as soon as a provisional response has come, and never after a final one."""
+    def cancel(self, reason: str | None = None) -> None:
+        """Gives the request up (§9.1): CANCEL goes out as soon as a provisional response has come, and never after a final one.
+
+        `reason` is a Reason value for it (RFC 3326).
+        """
         if self.is_cancelled or self.response is not None:
             return
         self.is_cancelled = True
+        self._why_cancelled = reason
         if self.transaction is not None and self.transaction.state == PROCEEDING:
             self._send_cancel(self.core.loop.time())
             self.core.stack.wake()
@@ -237,7 +243,10 @@ class Exchange:
         transaction = self.transaction
         if transaction is not None and not self.was_cancelled:
             self.was_cancelled = True
-            self.core.layer.request(cancel_of(self.request), transaction.flow, now, NOBODY)
+            cancel = cancel_of(self.request)
+            if self._why_cancelled is not None:
+                cancel.headers.append("Reason", self._why_cancelled)
+            self.core.layer.request(cancel, transaction.flow, now, NOBODY)
 
 
 def next_hop_of(request: Request) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ringback.agent.asserted_identity import asserted_identities
 from ringback.agent.call import Call
 from ringback.agent.errors import CallEnded
 from ringback.agent.inspection import Refusal
 from ringback.agent.media import Media
 from ringback.agent.negotiation import Negotiation, description_of, put_description
+from ringback.agent.reason import allowed_in_refusal, in_words, reasons_of
 from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.agent.reliable import REMINDER, ReliableResponses, Remnant, is_required_by, is_understood_by
 from ringback.agent.replaces import replace
@@ -68,6 +71,7 @@ class IncomingCall(Call):
             # §13.3.1 step 1.
             self._alarm = core.loop.call_later(expires, self._expired)
         self._transaction.user = self
+        self.asserted_identity = next(iter(asserted_identities(core, event.request, event.flow)), None)
 
     @property
     def remote(self) -> NameAddr:
@@ -125,6 +129,7 @@ class IncomingCall(Call):
         await self._ready_to_accept()
         response = self._response(200)
         self.core.add_capabilities(response)
+        self.core.info_packages.put_back(self.request, response)
         try:
             self._describe(response)
             self._establish(response)
@@ -147,12 +152,15 @@ class IncomingCall(Call):
         await settled
         return self.media
 
-    async def decline(self, status: int = 603, reason: str | None = None) -> None:
-        """Refuses the call: 603 Decline, 486 Busy Here, 480 Temporarily Unavailable, or what else from 400 to 699 says why (§13.3.1.3)."""
+    async def decline(self, status: int = 603, reason: str | None = None, *, headers: Iterable[tuple[str, object]] = ()) -> None:
+        """Refuses the call: 603 Decline, 486 Busy Here, 480 Temporarily Unavailable, or what else of 400 to 699 says why (§13.3.1.3).
+
+        `reason` is the reason phrase unless it is the RFC's own; `headers` go along: Retry-After, a Reason with a cause of Q.850 (RFC 6432).
+        """
         if not 400 <= status <= 699:
             raise ValueError(f"no refusal: {status}")
         if not self._is_final:
-            self._refuse(Refusal(status, reason), f"we declined with {status}")
+            self._refuse(Refusal(status, reason, tuple(headers)), f"we declined with {status}")
 
     async def redirect(self, *uris: str, status: int = 302) -> None:
         """Sends the caller elsewhere (§13.3.1.2): the URIs, the best first."""
@@ -167,7 +175,7 @@ class IncomingCall(Call):
         if self._is_final:
             await super().hang_up(reason)
         else:
-            await self.decline()
+            await self.decline(headers=allowed_in_refusal(reason))
 
     # How that is said.
 
@@ -209,6 +217,7 @@ class IncomingCall(Call):
         response = self._response(status, reason)
         # RFC 3311 §4: whoever is to know that UPDATE may be sent before the answer.
         self.core.add_capabilities(response)
+        self.core.info_packages.put_back(self.request, response)
         self._establish(response)
         session = self.session
         assert session is not None, "the dialog was established"
@@ -290,10 +299,11 @@ class IncomingCall(Call):
 
     # What happens to it.
 
-    def cancelled(self, _event: RequestReceived, _now: float) -> None:
+    def cancelled(self, event: RequestReceived, _now: float) -> None:
         """§9.2: the caller has given up; nothing happens where the final response is out."""
         if not self._is_final:
-            self._refuse(Refusal(487), "the caller cancelled")
+            self.end_reasons = reasons_of(event.request)
+            self._refuse(Refusal(487), in_words("the caller cancelled", self.end_reasons))
 
     def session_ended(self, session: Session, reason: str) -> None:
         """§15.1.2: a BYE for the early dialog ends the INVITE as well, with 487."""

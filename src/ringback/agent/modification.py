@@ -91,6 +91,7 @@ async def _offer(session: Session, description: SessionDescription | None, metho
         description = negotiation.offer(negotiation.exchange.next_edition(description))
     request = session.request(method)
     session.core.add_capabilities(request)
+    session.core.info_packages.put(request)
     ask_again(session, request)
     if description is not None:
         put_description(request, description)
@@ -105,15 +106,14 @@ async def _offer(session: Session, description: SessionDescription | None, metho
         if fault is not None and not session.is_over:
             session.send_bye()
             session.end(fault)
+        # At once: what the peer sends next is already in the same batch.
+        session.exchange = None
         if not answered.done():
             answered.set_result(None)
 
     exchange = session.core.begin(request, on_response, dialog=session.dialog)
-    session.exchange = exchange
-    try:
-        await answered
-    finally:
-        session.exchange = None
+    session.exchange = exchange if exchange.response is None else None
+    await answered
     return exchange
 
 
@@ -184,10 +184,11 @@ def _answer(session: Session, event: RequestReceived, *, renews: bool) -> Respon
     if too_short is not None:
         core.refuse(event, too_short)
         return None
-    former_target = session.dialog.remote_target
+    former_target, former_packages = session.dialog.remote_target, session.peer_info_packages
     response = core.response(request, 200)
-    response.headers.append("Contact", core.identity.contact(event.flow.endpoint))
+    response.headers.append("Contact", session.contact(event.flow))
     core.add_capabilities(response)
+    core.info_packages.put_back(request, response)
     try:
         session.learn(request)
         session.dialog.refresh_target(request)
@@ -199,8 +200,8 @@ def _answer(session: Session, event: RequestReceived, *, renews: bool) -> Respon
             put_description(response, negotiation.offer())
     except UNUSABLE as error:
         negotiation.roll_back()
-        # RFC 6141 §4.6: a request that is refused moves nobody.
-        session.dialog.remote_target = former_target
+        # RFC 6141 §4.6: a request that is refused moves nobody; RFC 6086 §5.2.4: nor does it change what the peer takes.
+        session.dialog.remote_target, session.peer_info_packages = former_target, former_packages
         core.refuse(event, refusal_of(error, core))
         return None
     assert event.transaction is not None, "only an ACK has no transaction"

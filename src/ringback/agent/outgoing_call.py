@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+from ringback.agent.asserted_identity import asserted_identities
 from ringback.agent.call import Call
 from ringback.agent.errors import CallEnded, CallTimedOut, Unreachable, failure
-from ringback.agent.exchange import Exchange, next_hop_of
+from ringback.agent.exchange import Exchange, host_of, next_hop_of
 from ringback.agent.media import Media, MediaFactory
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
+from ringback.agent.privacy import anonymous_identity, privacy_of, veil
 from ringback.agent.referred_by import put_token
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.session import Session
@@ -62,13 +64,15 @@ class OutgoingCall(Call):
         follows: bool = True,
         ring_for: float | None = None,
         requires: Iterable[str] = (),
+        anonymous: bool | str = False,
     ) -> None:
         """`headers` are put into the INVITE; the callee must know the extensions it `requires` (`100rel`), else it refuses with 420.
 
         Without `offers` the callee is asked to offer; redirections are followed with `follows`. After `ring_for` seconds without an answer
-        the call is given up: `CallTimedOut`.
+        the call is given up: `CallTimedOut`. An `anonymous` one hides who calls, and asks the network to: `"header;session;id"` names what.
         """
         super().__init__(core)
+        self.privacy = privacy_of(anonymous)
         self.uri = uri
         self.ringing: asyncio.Future[Response] = core.loop.create_future()
         """Done with the first 1xx that says the callee is being alerted or that it is worked on there: 101 to 199."""
@@ -106,7 +110,8 @@ class OutgoingCall(Call):
         core = self.core
         try:
             asked_for = invitation_of(self.uri, core.extensions)
-            request = core.request("INVITE", asked_for.uri)
+            identity = core.identity if self.privacy is None else anonymous_identity(core.identity)
+            request = core.request("INVITE", asked_for.uri, from_=identity.address)
             endpoint = await core.endpoint_towards(next_hop_of(request))
         except SipParseError as error:
             raise Unreachable(503, f"{self.uri}: {error.reason}") from error
@@ -115,11 +120,16 @@ class OutgoingCall(Call):
             raise Unreachable(503, f"no way leads to {next_hop_of(request)}")
         self.media = self._make_media(endpoint.advertised)
         headers = request.headers
-        headers.append("Contact", core.identity.contact(endpoint))
+        contact = identity.contact(endpoint)
+        headers.append("Contact", contact)
+        if self.privacy is not None:
+            self.anonymous_contact = contact
+            veil(core, request, self.privacy, host_of(next_hop_of(request)))
         for name, value in self._headers:
             headers.append(name, value)
         asked_for.put(request, overrides=False)
         core.add_capabilities(request)
+        core.info_packages.put(request)
         ask(request, self.interval)
         if self._ring_for is not None:
             # §13.2.1: whoever is on the way may know too when nobody waits any more.
@@ -164,13 +174,13 @@ class OutgoingCall(Call):
     async def __aenter__(self) -> Self:
         return await self._answer()
 
-    def cancel(self) -> None:
-        """Gives the call up: CANCEL (§9.1). Whoever answers all the same is hung up on."""
+    def cancel(self, reason: str | None = None) -> None:
+        """Gives the call up: CANCEL (§9.1), with a Reason (RFC 3326) if one is given. Whoever answers all the same is hung up on."""
         if self._answered.done() or self._is_given_up:
             return
         self._is_given_up = True
         if self._exchange is not None:
-            self._exchange.cancel()
+            self._exchange.cancel(reason)
         self._fail(CallEnded("we gave up"), "we gave up")
 
     def _rung_out(self) -> None:
@@ -187,7 +197,7 @@ class OutgoingCall(Call):
         if self._answered.done():
             await super().hang_up(reason)
         else:
-            self.cancel()
+            self.cancel(reason)
 
     # What comes back.
 
@@ -268,6 +278,8 @@ class OutgoingCall(Call):
                 self._fail(failure(488, fault, response, is_call=True), fault)
             return
         self.session = session
+        if "p-asserted-identity" in response.headers.keys and self._exchange.flow is not None:
+            self.asserted_identity = next(iter(asserted_identities(self.core, response, self._exchange.flow)), None)
         # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
         self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
         if self._alarm is not None:

@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ringback.address import Flow
 from ringback.agent.acceptance import Acceptance
 from ringback.agent.acknowledgement import Acknowledgement
+from ringback.agent.info import packages_in, receive_info
 from ringback.agent.modification import receive_reinvite, receive_update
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.prack import Receipt, is_settled
+from ringback.agent.reason import in_words, reasons_of
 from ringback.agent.refusal import UNUSABLE
 from ringback.agent.reliable import ReliableResponses, receive_prack
 from ringback.agent.session_timer import SessionTimer, take_2xx
 from ringback.agent.usage import leave, usages_of
 from ringback.dialog.dialog import TARGET_REFRESH, Dialog
 from ringback.dialog.usage import DIALOG, USAGE, effect_of
-from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.transaction.events import RequestReceived
 
@@ -41,6 +43,7 @@ class Session:
         "is_over",
         "negotiation",
         "peer_allows",
+        "peer_info_packages",
         "peer_supports",
         "provisionals",
         "receipt",
@@ -72,6 +75,8 @@ class Session:
         self.peer_allows: frozenset[str] | None = None
         """The methods the peer says it takes (Allow); None where it has said nothing."""
         self.peer_supports: frozenset[str] = frozenset()
+        self.peer_info_packages: frozenset[str] | None = None
+        """The info packages the peer takes (Recv-Info); None where it knows of none, or has not said."""
         dialog.begin(self)
         core.dialogs.add(dialog)
 
@@ -82,6 +87,8 @@ class Session:
             self.peer_allows = frozenset(headers.values("allow"))
         if "supported" in headers.keys:
             self.peer_supports = frozenset(headers.values("supported"))
+        if "recv-info" in headers.keys:
+            self.peer_info_packages = packages_in(headers)
 
     def allows(self, method: str) -> bool:
         """Whether the peer takes a method, as far as it has said."""
@@ -99,6 +106,10 @@ class Session:
             # RFC 4028 §7.1: in each request; those that refresh the target say more of what we can do.
             request.headers.append("Supported", ", ".join(core.extensions))
         return request
+
+    def contact(self, flow: Flow) -> str:
+        """Our Contact in a response within the dialog."""
+        return self.call.anonymous_contact or self.core.identity.contact(flow.endpoint)
 
     async def ask(self, request: Request) -> Exchange:
         """Sends a request within the dialog and waits for its final response; what that ends has ended when this returns (RFC 5057 §5)."""
@@ -151,8 +162,8 @@ class Session:
         return self.is_over
 
     async def settled(self) -> None:
-        """Waits for the ACK of our latest 2xx, if one is missing: until it comes, or until the session ends for want of it."""
-        if self.acceptances:
+        """Waits for the ACKs of our 2xx, if any are missing: until they come, or until the session ends for want of one."""
+        while self.acceptances:
             waiting = self.core.loop.create_future()
             self._waiting.append(waiting)
             await waiting
@@ -229,7 +240,10 @@ class Session:
         transaction = event.transaction
         assert transaction is not None, "a BYE has a transaction"
         self.core.respond(transaction, self.core.response(event.request, 200))
-        self.end(_ended_by(event.request))
+        reasons = reasons_of(event.request)
+        if reasons:
+            self.call.end_reasons = reasons
+        self.end(in_words("the peer hung up", reasons))
 
     # Accepting an INVITE of the peer's.
 
@@ -305,13 +319,5 @@ _WITHIN: dict[str, Callable[[Session, RequestReceived, float], None]] = {
     "UPDATE": receive_update,
     "PRACK": receive_prack,
     "BYE": Session.receive_bye,
+    "INFO": receive_info,
 }
-
-
-def _ended_by(bye: Request) -> str:
-    """The peer's BYE in words, its Reason (RFC 3326) if it gives one."""
-    try:
-        reasons = bye.headers.values("Reason")
-    except SipParseError:
-        reasons = []
-    return "; ".join(["the peer hung up", *[str(reason) for reason in reasons]])

@@ -10,15 +10,19 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from ringback.address import Endpoint
+from ringback.agent.asserted_identity import trusting
 from ringback.agent.call import Call
 from ringback.agent.capabilities import Capabilities, ask_options
 from ringback.agent.core import AgentCore
 from ringback.agent.errors import CallEnded
 from ringback.agent.event_package import EventPackage
 from ringback.agent.expectation import Forks, receive_notify
+from ringback.agent.generic_request import send_request
 from ringback.agent.identity import Identity
 from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.info import DTMF_TYPES, InfoPackages, OnInfo
 from ringback.agent.inspection import Refusal, shortcoming
+from ringback.agent.instant_message import Inbox, OnMessage, send_message
 from ringback.agent.interruption import Interruptible
 from ringback.agent.media import MediaFactory, SilentMedia
 from ringback.agent.notifier import Notifier, OnSubscription, receive_subscribe
@@ -31,6 +35,7 @@ from ringback.agent.registrar import loose_route
 from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
 from ringback.agent.registrations import Registrations
 from ringback.agent.replaces import MayReplace, find_named_call, knows_the_dialog
+from ringback.agent.service import OnRequest, Service, may_be_served
 from ringback.agent.session_timer import SHORTEST, Interval, shortness
 from ringback.agent.subscriber import DEFAULT_EXPIRES
 from ringback.agent.subscription import Subscription
@@ -89,6 +94,11 @@ class UserAgent:
         accepts_joins: bool = False,
         on_refer: OnRefer | None = None,
         accepts_transfers: bool = False,
+        on_message: OnMessage | None = None,
+        message_types: Iterable[str] = (),
+        on_info: OnInfo | None = None,
+        info_packages: Iterable[str] | None = None,
+        trusted_peers: Iterable[str] = (),
     ) -> None:
         """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for. `accounts` are
         further ones, for other realms.
@@ -100,6 +110,9 @@ class UserAgent:
         `may_replace` says who may take the place of a call of ours (RFC 3891); with `accepts_joins` the program takes calls that join
         another one (RFC 3911). `on_refer` decides about each REFER (RFC 3515): without it they are declined, or, with `accepts_transfers`,
         the peer of an answered call may send us to somebody else.
+        `on_message` is given each MESSAGE of a type it takes, text/plain or one of `message_types` (`image/*`); without it there is none
+        (RFC 3428). `on_info` is given the INFOs of calls but for digits: of the `info_packages` that we say we take, and of none; None says
+        nothing of packages (RFC 6086). What one of the `trusted_peers` asserts of others is believed: addresses, or `192.0.2.0/24`.
         A call whose peer knows session timers is over unless it is refreshed within `session_expires` seconds, None for no such wish of
         ours; nobody may want fewer than `min_se` (RFC 4028).
         Raises `SipParseError` or `ValueError` where `aor` is no SIP URI, `ValueError` where the seconds contradict each other.
@@ -126,6 +139,11 @@ class UserAgent:
         """The REFERs of which nothing final has come yet."""
         self.refuses_with: int | None = None
         """While set, every call is refused with this status, 486 Busy Here or 480 say, and OPTIONS answered with it."""
+        self._on_message = on_message
+        self._message_types = tuple(message_types)
+        self._info_packages = InfoPackages(info_packages, on_info)
+        self._trusts = trusting(trusted_peers)
+        self._services: dict[str, OnRequest] = {}
         self._notifiers: list[Notifier] = []
         self.core: AgentCore
         self._capabilities: Capabilities
@@ -146,6 +164,16 @@ class UserAgent:
         if self.on_refer is not decline_referral:
             core.event_packages["refer"] = partial(refuse_subscription, core)
         core.serving.update(SUBSCRIBE=partial(receive_subscribe, core), NOTIFY=partial(receive_notify, core))
+        core.serving["INFO"] = None
+        core.info_packages = self._info_packages
+        core.trusts = self._trusts
+        core.accepts += DTMF_TYPES
+        if self._on_message is not None:
+            inbox = Inbox(core, self._on_message, self._message_types)
+            core.serving["MESSAGE"] = inbox.receive
+            core.accepts += inbox.accept
+        for method, on_request in self._services.items():
+            core.serving[method] = Service(core, on_request).receive
         for notifier in self._notifiers:
             notifier.attach(core)
         if self._proxy is not None:
@@ -223,11 +251,13 @@ class UserAgent:
         ring_for: float | None = None,
         requires: Iterable[str] = (),
         media: MediaFactory | None = None,
+        anonymous: bool | str = False,
     ) -> OutgoingCall:
         """A call to a URI, placed when it is awaited, entered, or told to `place()`.
 
         Without `offers` the callee is asked to offer; with `follows`, redirections are followed; after `ring_for` seconds it is given up.
-        Who does not know the extensions that it `requires` (`100rel`) refuses it with 420.
+        Who does not know the extensions that it `requires` (`100rel`) refuses it with 420. An `anonymous` call does not say who calls, and
+        asks the network not to: True, or what a privacy service shall hide, "header;session;id" (RFC 3323, RFC 3325).
         """
         return OutgoingCall(
             self.core,
@@ -238,7 +268,39 @@ class UserAgent:
             follows=follows,
             ring_for=ring_for,
             requires=requires,
+            anonymous=anonymous,
         )
+
+    async def message(
+        self,
+        uri: str,
+        content: str | bytes,
+        content_type: str | None = None,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        expires: int | None = None,
+    ) -> Response:
+        """Sends an instant message (RFC 3428): text, or octets and their type; after `expires` seconds it is of no use any more.
+
+        Gives the 2xx: 202 says that it will be delivered later, perhaps. One that goes to the same URI waits until this one is answered.
+        Raises `RequestFailed`; ValueError for one of more than 1300 octets where we listen on UDP alone.
+        """
+        return await send_message(self.core, uri, content, content_type, headers, expires)
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """Sends a request of any method outside of calls; challenges are answered. Gives its final response, whatever the status.
+
+        Raises `RequestTimedOut` or `Unreachable` where none came, ValueError for what has a verb of its own, INVITE say.
+        """
+        return await send_request(self.core, method, uri, headers, body, content_type)
 
     def refer(
         self,
@@ -344,6 +406,18 @@ class UserAgent:
         )
 
     # What it hears.
+
+    def serve(self, method: str, on_request: OnRequest) -> None:
+        """Has a function or coroutine answer every request of a method, PUBLISH or one of your own, and names it in Allow from now on.
+
+        It is given an `IncomingRequest`; what it returns is the answer, a `Reply`, a status or None for 200, and raising `Refused` refuses.
+        ValueError for a method that calls and subscriptions live by.
+        """
+        if not may_be_served(method):
+            raise ValueError(f"{method} is answered by the agent itself")
+        self._services[method] = on_request
+        if hasattr(self, "core"):
+            self.core.serving[method] = Service(self.core, on_request).receive
 
     def serve_event(self, package: EventPackage, on_subscription: OnSubscription | None = None) -> Notifier:
         """Serves an event package from now on, or from when the agent is opened: its `Notifier` tells the subscribers what is new."""
