@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from ringback import AuthenticationFailed, RequestRejected, RequestTimedOut, Unreachable, UserAgent
 from ringback.agent.registrar import after_outbound, contacts_of, loose_route, min_expires, registrar_uri, service_route_of
 from ringback.agent.registration import Registration, back_off, granted, is_definite, refresh_after
+from ringback.digest import Account
 from ringback.message.message import Request, Response
+from ringback.server.config import Config
+from ringback.server.server import Server
 from tests.agent.desk import Answer, challenge, challenge_line, demands, desk, grants, in_turn, resolve
 from tests.agent.stage import Stage, on_stage
 
@@ -260,7 +264,8 @@ def test_an_interval_too_brief_is_made_longer() -> None:
         registrar = await desk(stage, "registrar", in_turn(Answer(423, "Min-Expires: 1800"), grants(1800)))
         async with alice.registration(expires=60) as registration:
             assert registration.is_registered
-            assert registrar.texts("Expires") == ["60", "1800"]
+            await asyncio.sleep(1500)
+        assert registrar.texts("Expires") == ["60", "1800", "1800", "0"], "it need not be told again"
 
     on_stage(scenario)
 
@@ -762,8 +767,6 @@ def test_two_realms_are_answered_at_once() -> None:
     both = Answer(401, f"{challenge_line('example.com', 'n1')}\n{challenge_line('proxy', 'p1', status=407)}")
 
     async def scenario(stage: Stage) -> None:
-        from ringback.digest import Account
-
         accounts = [Account("alice", "secret", "example.com"), Account("alice", "other", "proxy")]
         alice = await alice_of(stage, accounts=accounts)
         registrar = await desk(stage, "registrar", in_turn(both, grants()))
@@ -771,5 +774,33 @@ def test_two_realms_are_answered_at_once() -> None:
             request = registrar.requests[1]
             assert request.value("Authorization").realm == "example.com"
             assert request.value("Proxy-Authorization").realm == "proxy"
+
+    on_stage(scenario)
+
+
+@pytest.mark.parametrize(("password", "is_taken"), [("secret", True), ("guessed", False)])
+def test_our_own_server_takes_a_registration_for_the_right_password(password: str, is_taken: bool) -> None:
+    """423, challenge, refreshes and removal with a registrar that is no script."""
+
+    async def scenario(stage: Stage) -> None:
+        host = "192.0.2.100"
+        config = Config(listen=[f"udp://{host}:5060"], domains=[DOMAIN], auth="digest")
+        server = Server(config, report=lambda text: None, open_transports=functools.partial(stage.network.host, host))
+        await server.start()
+        server.users.add("alice", DOMAIN, "secret")
+        resolve({DOMAIN: [host]})
+        alice = await stage.agent("alice", AOR, password=password)
+        registration = alice.registration(expires=10, q=0.25)
+        if is_taken:
+            async with registration:
+                await asyncio.sleep(7200)
+                assert registration.is_registered
+                [binding] = await alice.bindings()
+                assert (str(binding.uri), binding.q) == ("sip:alice@192.0.2.1:5060", 0.25)
+            assert await alice.bindings() == []
+        else:
+            with pytest.raises(AuthenticationFailed):
+                await registration.register()
+        await server.close()
 
     on_stage(scenario)

@@ -29,7 +29,7 @@ MakeContact = Callable[[Endpoint], str]
 class Registrar:
     """One registrar and what was said to it: one Call-ID, a rising CSeq, and never a REGISTER while another has no answer yet (§10.2)."""
 
-    __slots__ = ("_call_id", "_core", "_number", "_previous", "_redirected", "_target", "uri")
+    __slots__ = ("_call_id", "_core", "_number", "_previous", "_redirected", "_shortest", "_target", "uri")
 
     def __init__(self, core: AgentCore, uri: str | None = None) -> None:
         """`uri` without a user; unless it is given the registrar is at the domain of the address-of-record (§10.2.6).
@@ -44,6 +44,8 @@ class Registrar:
         self._call_id = core.token()
         self._number = 0
         self._previous: asyncio.Future[None] | None = None
+        self._shortest = 0
+        """The shortest time a binding may last there, as far as a 423 has said."""
         self._redirected: str | None = None
         """Where a 3xx has led, once it has answered there (§10.2.4)."""
         self._target: Target | None = None
@@ -66,6 +68,8 @@ class Registrar:
         targets = TargetSet(uri)
         too_brief = 0
         while True:
+            if expires:
+                expires = max(expires, self._shortest)
             exchange = await self._send(uri, contact, expires)
             response = exchange.response
             assert response is not None, "the exchange has ended"
@@ -73,9 +77,9 @@ class Registrar:
                 self._redirected = uri if uri != self.uri else None
                 self._target = exchange.targets[0]
                 return response
-            if response.status == 423 and expires and too_brief < _MOST_TOO_BRIEF and (longer := min_expires(response)) > expires:
+            if response.status == 423 and expires and too_brief < _MOST_TOO_BRIEF and (shortest := min_expires(response)) > expires:
                 too_brief += 1
-                expires = longer
+                self._shortest = shortest
                 continue
             if 300 <= response.status < 400:
                 targets.take(response)
