@@ -2,8 +2,8 @@
 
 import asyncio
 
-from ringback import UserAgent
-from ringback.agent.event_package import ACTIVE, REJECTED, EventPackage
+from ringback import EventPackage, UserAgent
+from ringback.agent.event_package import ACTIVE, REJECTED
 
 PIDF = "application/pidf+xml"
 FRIENDS = ["sip:alice@127.0.0.1"]
@@ -17,8 +17,7 @@ def status(basic: str) -> bytes:
 async def watch(alice: UserAgent, uri: str) -> None:
     async with alice.subscribe(uri, "presence", expires=600, accept=[PIDF]) as subscription:
         async for notification in subscription:
-            basic = notification.body.partition(b"<basic>")[2].partition(b"<")[0].decode()
-            print(f"Bob is {basic}, the subscription {notification.state}")
+            print(f"{notification.state}: Bob is", notification.body.partition(b"<basic>")[2].partition(b"<")[0].decode() or "gone")
     print(f"over: {subscription.reason}")
 
 
@@ -30,10 +29,11 @@ async def main() -> None:
         )
         notifier = bob.serve_event(presence)
         watching = asyncio.create_task(watch(alice, f"sip:bob@127.0.0.1:{bob.endpoints[0].port}"))
-        while not notifier.subscriptions:
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
         notifier.notify(status("open"))
-        notifier.subscriptions[0].terminate("noresource", presence.state)
+        await asyncio.sleep(0.2)
+        for subscription in notifier.subscriptions:
+            subscription.terminate("noresource")
         await watching
 
 

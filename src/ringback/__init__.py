@@ -13,11 +13,17 @@ from ringback.agent.errors import (
     RequestTimedOut,
     Unreachable,
 )
+from ringback.agent.event_package import EventPackage
 from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.incoming_subscription import IncomingSubscription
 from ringback.agent.info import IncomingInfo
 from ringback.agent.instant_message import IncomingMessage
+from ringback.agent.notification import Notification
+from ringback.agent.notifier import Notifier
 from ringback.agent.outgoing_call import OutgoingCall
+from ringback.agent.publication import Publication
 from ringback.agent.service import IncomingRequest, Reply
+from ringback.agent.subscription import Subscription
 from ringback.agent.user_agent import UserAgent
 from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers
@@ -34,14 +40,19 @@ __all__ = [
     "CallFailed",
     "CallRejected",
     "CallTimedOut",
+    "EventPackage",
     "Forward",
     "Headers",
     "IncomingCall",
     "IncomingInfo",
     "IncomingMessage",
     "IncomingRequest",
+    "IncomingSubscription",
     "Malformed",
+    "Notification",
+    "Notifier",
     "OutgoingCall",
+    "Publication",
     "Redirect",
     "Refused",
     "Reject",
@@ -54,6 +65,7 @@ __all__ = [
     "SipParseError",
     "SipUri",
     "StreamParser",
+    "Subscription",
     "TelUri",
     "Unreachable",
     "UserAgent",
