@@ -255,10 +255,11 @@ class Session:
         assert event.transaction is not None, "an INVITE has a transaction"
 
         number = response.cseq.number
+        has_offer = self.negotiation.awaits_answer
 
         def on_end(ack: Request | None) -> None:
             self.acceptances = tuple([one for one in self.acceptances if one.cseq != number])
-            fault = "no ACK came" if ack is None else self._take_answer(ack)
+            fault = "no ACK came" if ack is None else self._take_answer(ack) if has_offer else None
             if fault is not None and not self.is_over:
                 # §13.3.1.4: the dialog is confirmed all the same, so it is a BYE that ends it.
                 self.send_bye()
@@ -270,9 +271,7 @@ class Session:
         self.acceptances += (Acceptance(self.core, event.transaction, response, on_end),)
 
     def _take_answer(self, ack: Request) -> str | None:
-        """Takes the answer in an ACK where our 2xx had an offer; the fault where that is no good."""
-        if not self.negotiation.awaits_answer:
-            return None
+        """Takes the answer in an ACK, our 2xx having had an offer; the fault where that is no good."""
         try:
             octets = description_of(ack)
             if octets is None:
