@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ringback import CallRejected, RequestRejected, UserAgent
+from ringback import CallRejected, IncomingCall, RequestRejected, UserAgent
 from ringback.address import Target
 from ringback.agent.exchange import Exchange
 from ringback.agent.rest import Rests
@@ -119,6 +119,42 @@ def test_a_sips_request_is_never_sent_in_the_clear() -> None:
         assert status_of(exchange) == 503
         assert "no way leads to sips:192.0.2.2" in exchange.fault
         assert proxy.requests == []
+
+    on_stage(scenario)
+
+
+def test_the_contact_of_a_call_is_good_for_requests_outside_it() -> None:
+    """§8.1.1.8: here after the call is over."""
+    contacts: list[str] = []
+
+    async def reception(call: IncomingCall) -> None:
+        contacts.append(str(call.request.contact.uri))
+        await call.answer()
+        await call.ended()
+
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice", on_call=reception)
+        bob = await stage.agent("bob", on_call=reception)
+        async with alice.call(stage.uri("bob")):
+            pass
+        assert (await bob.options(contacts[0])).status == 200
+
+    on_stage(scenario)
+
+
+def test_option_tags_are_those_of_standards_track_rfcs() -> None:
+    """Those that are supported, and those that are required where the program wants it (§8.1.1.9)."""
+    # RFC 3262, 4028, 3891, 3911, 4538, 4488, 3327, 3312, 4662, 7044, 5626, 5627, 3840.
+    standards_track = "100rel timer replaces join tdialog norefersub path precondition eventlist histinfo outbound gruu pref".split()
+
+    async def scenario(stage: Stage) -> None:
+        alice, [bob] = await cast(stage, in_turn(Answer(404)), accepts_joins=True)
+        assert set(alice.core.extensions) <= set(standards_track)
+        with pytest.raises(CallRejected):
+            await alice.call(BOB, requires=["100rel"])
+        assert bob.requests[0].require == ["100rel"]
+        assert bob.requests[0].supported == alice.core.extensions
+        assert "proxy-require" not in bob.requests[0].headers
 
     on_stage(scenario)
 

@@ -247,7 +247,7 @@ def test_a_registrar_that_is_silent_is_not_asked_again_at_once() -> None:
     on_stage(scenario)
 
 
-@pytest.mark.parametrize("registrar", [None, "sip:nowhere.example.net", "sip:192.0.2.2;transport=sctp"])
+@pytest.mark.parametrize("registrar", [None, "sip:nowhere.example.net", "sip:192.0.2.2;transport=sctp", "sip:224.0.1.75;ttl=x"])
 def test_where_no_way_leads_it_is_unreachable(registrar: str | None) -> None:
     async def scenario(stage: Stage) -> None:
         resolve({})
@@ -582,6 +582,24 @@ def test_a_removal_that_is_refused_ends_the_registration_all_the_same() -> None:
         assert not registration.is_registered
         assert registration.fault is not None
         assert repr(registration) == "<Registration 500 Server Internal Error>"
+
+    on_stage(scenario)
+
+
+def test_a_registration_that_does_not_stand_is_ended_without_a_word() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await alice_of(stage)
+        registrar = await desk(stage, "registrar", grants())
+        registration = alice.registration()
+        await registration.unregister()
+        assert registrar.asked == []
+        async with registration:
+            impatient, patient = (asyncio.ensure_future(registration.changed()) for _ in range(2))
+            await asyncio.sleep(1)
+            impatient.cancel()
+        assert await patient is False
+        await registration.unregister()
+        assert len(registrar.asked) == 2
 
     on_stage(scenario)
 

@@ -181,11 +181,7 @@ class Exchange:
         """Changes the request as a 4xx wants it (§8.1.3.5); False where that is not possible."""
         status = response.status
         if status in (401, 407):
-            try:
-                return self.core.accounts.answer(self.request, response, self.origin)
-            except SipParseError:
-                # A field that cannot be read says nothing of what to change.
-                return False
+            return self.core.accounts.answer(self.request, response, self.origin)
         # A body that is too large (413) or of a type the peer does not know (415) is what there is to say, and Require holds only what the
         # program insists on (420): without them it would be another request.
         return status == 416 and self._adapt_scheme()

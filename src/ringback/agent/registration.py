@@ -123,11 +123,10 @@ class Registration:
     async def unregister(self, *, patience: float = _PATIENCE) -> None:
         """Removes our bindings (§10.2.2) and ends the refreshing. Waits `patience` seconds at most; then they expire by themselves."""
         removing = [asyncio.ensure_future(binding.remove()) for binding in self.bindings]
-        if removing:
-            _, late = await asyncio.wait(removing, timeout=patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*removing, return_exceptions=True)
+        _, late = await asyncio.wait(removing, timeout=patience)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*removing, return_exceptions=True)
         await self._leave()
 
     def close(self) -> None:
