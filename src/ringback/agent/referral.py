@@ -255,8 +255,24 @@ class Referral:
             self._alarm.cancel()
             self._alarm = None
 
+    def begin(self) -> None:
+        """Counts as one of which nothing final has come yet, until something has."""
+        self._agent.referrals.add(self)
+        self.core.standing.add(self)
+
     def _finish(self) -> None:
         self._agent.referrals.discard(self)
+        self.core.standing.discard(self)
+
+    def close(self) -> None:
+        """The program ends: what was not answered is declined, a call that still rings is given up."""
+        self.decline(503)
+        if self._followed is not None:
+            self._followed.cancel()
+        # At once, before the subscription says goodbye by itself.
+        self.report(487)
+        if self._subscription is not None:
+            self.core.spawn(self._subscription.done())
 
     # What comes of a call.
 
@@ -329,7 +345,7 @@ def receive_refer(agent: UserAgent, event: RequestReceived, _now: float) -> None
         # Not 482, which would end the call without a word (RFC 5057 §5.1).
         referral.decline(403, "Transferred Too Often")
         return
-    agent.referrals.add(referral)
+    referral.begin()
     on_refer = agent.on_refer if referral.call is None else referral.call.on_transfer or agent.on_refer
     core.spawn(referral.attend(on_refer))
 
