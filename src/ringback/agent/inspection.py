@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request
 from ringback.message.uri import SipUri, TelUri
 
@@ -37,6 +38,19 @@ def inspect(core: AgentCore, request: Request, *, is_in_dialog: bool) -> Refusal
         unknown = [tag for tag in request.require if tag not in core.extensions]
         if unknown:
             return Refusal(420, None, (("Unsupported", ", ".join(dict.fromkeys(unknown))),))
+    if "content-encoding" in keys and request.body:
+        return _unencoded(request)
+    return None
+
+
+def _unencoded(request: Request) -> Refusal | None:
+    """§8.2.3: 415 for a body in an encoding, none of which is understood here; one that is optional is taken for none."""
+    if all(ascii_lower(encoding) == "identity" for encoding in request.headers.values("Content-Encoding")):
+        return None
+    disposition = request.headers.value("Content-Disposition")
+    if disposition is None or disposition.is_required:
+        return Refusal(415, None, (("Accept-Encoding", "identity"),))
+    request.body = b""
     return None
 
 

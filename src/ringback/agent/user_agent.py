@@ -283,7 +283,7 @@ class UserAgent:
         """Sends an instant message (RFC 3428): text, or octets and their type; after `expires` seconds it is of no use any more.
 
         Gives the 2xx: 202 says that it will be delivered later, perhaps. One that goes to the same URI waits until this one is answered.
-        Raises `RequestFailed`; ValueError for one of more than 1300 octets where we listen on UDP alone.
+        Raises `RequestFailed`. What has more than 1300 octets goes over TCP.
         """
         return await send_message(self.core, uri, content, content_type, headers, expires)
 
