@@ -11,6 +11,7 @@ from ringback.agent.errors import (
     RequestFailed,
     RequestRejected,
     RequestTimedOut,
+    TransferFailed,
     Unreachable,
 )
 from ringback.agent.event_package import EventPackage
@@ -22,6 +23,7 @@ from ringback.agent.notification import Notification
 from ringback.agent.notifier import Notifier
 from ringback.agent.outgoing_call import OutgoingCall
 from ringback.agent.publication import Publication
+from ringback.agent.referral import Referral
 from ringback.agent.service import IncomingRequest, Reply
 from ringback.agent.subscription import Subscription
 from ringback.agent.user_agent import UserAgent
@@ -54,6 +56,7 @@ __all__ = [
     "OutgoingCall",
     "Publication",
     "Redirect",
+    "Referral",
     "Refused",
     "Reject",
     "Reply",
@@ -67,6 +70,7 @@ __all__ = [
     "StreamParser",
     "Subscription",
     "TelUri",
+    "TransferFailed",
     "Unreachable",
     "UserAgent",
     "parse_datagram",

@@ -15,6 +15,8 @@ LONGEST = 40
 ROUTES = ROOT / "examples" / "routes.py"
 EXAMPLES = python_files(ROOT / "examples")
 SHOWN = {
+    "attended_transfer.py": "Alice: they are together, 200 OK",
+    "click_to_call.py": "It rings and is answered: 200 OK",
     "parse_message.py": "transaction z9hG4bK74b43 over UDP",
     "presence_watcher.py": "over: noresource",
     "register_and_call.py": "Bob, after the peer hung up",
