@@ -39,9 +39,12 @@ def test_a_registration_is_made_refreshed_and_removed() -> None:
         async with alice.registration() as registration:
             assert registration.is_registered
             assert registration.fault is None
-            await asyncio.sleep(400)
+            await asyncio.sleep(200)
+            assert registration.expires_in == 400
+            await asyncio.sleep(200)
             assert len(registrar.asked) == 2, "refreshed about halfway"
         assert not registration.is_registered
+        assert registration.expires_in is None
         assert registrar.texts("Expires") == ["3600", "3600", "0"]
         assert registrar.texts("Contact")[2] == "<sip:alice@192.0.2.1:5060>", "our own binding and no other is removed"
 
