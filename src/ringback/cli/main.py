@@ -2,8 +2,14 @@
 
 import click
 
+from ringback.cli.answer import answer
+from ringback.cli.call import call
+from ringback.cli.message import message
 from ringback.cli.ping import ping
+from ringback.cli.refer import refer
+from ringback.cli.register import register
 from ringback.cli.serve import serve
+from ringback.cli.subscribe import subscribe
 from ringback.cli.user import user
 
 
@@ -16,3 +22,9 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(user)
 main.add_command(ping)
+main.add_command(call)
+main.add_command(answer)
+main.add_command(register)
+main.add_command(message)
+main.add_command(subscribe)
+main.add_command(refer)

@@ -1,0 +1,216 @@
+"""The options that every command of the user agent has: who we are, by which way, and what is to be seen of it."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ringback.cli.fault import Fault, os_fault
+from ringback.message.errors import SipParseError
+from ringback.message.uri import SipUri, TelUri, parse_uri
+from ringback.trace.printable import printable
+
+if TYPE_CHECKING:
+    from ringback.agent.user_agent import UserAgent
+    from ringback.stack import Observer
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_NOBODY = "ringback"
+_LONGEST_PASSWORD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """What was said on the command line."""
+
+    user: SipUri | None
+    name: str | None
+    account: str | None
+    password: str | None
+    proxy: str | None
+    transport: str | None
+    listen: tuple[str, ...]
+    is_traced: bool
+    is_json: bool
+
+    @property
+    def aor(self) -> str:
+        """The address-of-record; without --user one at an address of this machine."""
+        if self.user is not None:
+            return str(self.user)
+        from ringback.address import host_port
+        from ringback.transport.interfaces import local_addresses
+
+        host = next(iter(local_addresses("0.0.0.0")), "127.0.0.1")
+        return f"sip:{_NOBODY}@{host_port(host, 5060).rpartition(':')[0]}"
+
+    def address(self, text: str, what: str) -> str:
+        """What was typed as a URI: a name or number alone is one of --user's domain, and `sip:` may be left out. Raises `Fault`."""
+        home = self.user
+        is_alone = "@" not in text and not text.lower().startswith(("sip:", "sips:", "tel:"))
+        if text.lower().startswith("tel:") and home is not None:
+            # RFC 3261 §19.1.6: our domain knows the way to a telephone number.
+            uri = SipUri(home.host, user=text[4:], port=home.port, params={**home.params, "user": "phone"}, scheme=home.scheme)
+            return str(sip_uri(str(uri), what))
+        if is_alone and home is not None and not _is_host(text):
+            return str(sip_uri(str(SipUri(home.host, user=text, port=home.port, params=dict(home.params), scheme=home.scheme)), what))
+        return str(sip_uri(text, what))
+
+    def everywhere(self, port: int) -> tuple[str, ...]:
+        """Where to listen: a port of every address, 0 for any that is free. Where --transport says TCP, there is nothing but TCP."""
+        return tuple(f"{self.transport or 'udp'}://{host}:{port}" for host in _wildcards())
+
+    def agent(self, *, observer: Observer | None = None, listen: tuple[str, ...] | None = None, **more: Any) -> UserAgent:
+        """The user agent, not open yet; `listen` is where it listens unless --listen says otherwise. Raises `Fault`."""
+        from ringback.agent.user_agent import UserAgent
+        from ringback.transport.listening import listening_point
+
+        listen = self.listen or listen or self.everywhere(0)
+        for point in listen:
+            try:
+                listening_point(point)
+            except ValueError as error:
+                raise Fault(f"--listen {printable(point)}: {error}") from None
+        username = self.account or (self.user.user if self.user is not None else None)
+        return UserAgent(
+            self.aor,
+            display_name=self.name,
+            password=self.password,
+            username=username,
+            proxy=self.proxy,
+            listen=listen,
+            observer=observer,
+            **more,
+        )
+
+
+def sip_uri(text: str, what: str) -> SipUri:
+    """A SIP URI from what was typed; `sip:` may be left out. Raises `Fault`, which names it as `what`."""
+    full = text if text.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{text}"
+    try:
+        uri = parse_uri(full)
+    except SipParseError as error:
+        raise Fault(f"{what}: {printable(text)} is no SIP URI: {error.reason}") from None
+    if isinstance(uri, TelUri):
+        raise Fault(f"{what}: {printable(text)} is a number of the domain of --user, which is missing")
+    if not isinstance(uri, SipUri):
+        raise Fault(f"{what}: {printable(text)} is no SIP URI")
+    if uri.scheme == "sips" or uri.transport not in (None, "udp", "tcp"):
+        raise Fault(f"{what}: the transport {'tls' if uri.scheme == 'sips' else uri.transport} is not built yet; allowed are udp and tcp")
+    return uri
+
+
+def agent_options(command: _Command) -> _Command:
+    """Adds the options; the command gets them as `options`."""
+
+    @functools.wraps(command)
+    def collected(
+        *arguments: Any,
+        user: str | None,
+        name: str | None,
+        account: str | None,
+        password: str | None,
+        password_file: str | None,
+        proxy: str | None,
+        transport: str | None,
+        listen: tuple[str, ...],
+        is_traced: bool,
+        is_json: bool,
+        **more: Any,
+    ) -> Any:
+        if password_file is not None:
+            password = _read_password(password_file)
+        found = None if user is None else _user(user)
+        if password is not None and found is None:
+            raise Fault("a password is somebody's: name --user too")
+        options = AgentOptions(
+            user=found,
+            name=name,
+            account=account,
+            password=password,
+            proxy=None if proxy is None else str(_server(proxy, transport)),
+            transport=transport,
+            listen=listen,
+            is_traced=is_traced,
+            is_json=is_json,
+        )
+        return command(*arguments, options=options, **more)
+
+    for option in reversed(_OPTIONS):
+        collected = option(collected)
+    return collected  # type: ignore[return-value]  # click calls it by names
+
+
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option("--user", metavar="USER@DOMAIN", envvar="RINGBACK_USER", show_envvar=True, help="Who we are: our address-of-record."),
+    click.option("--name", metavar="TEXT", help="Our name, as others see it."),
+    click.option("--auth-user", "account", metavar="NAME", help="The account's name, where it is not the user of --user."),
+    click.option(
+        "--password",
+        metavar="TEXT",
+        envvar="RINGBACK_PASSWORD",
+        show_envvar=True,
+        help="The account's password. Everybody on this machine sees the command line: a file or the variable is better.",
+    ),
+    click.option("--password-file", metavar="FILE", help="Its first line is the password; - is standard input."),
+    click.option("--proxy", metavar="URI", help="Where everything goes first.  [default: where the URIs lead]"),
+    click.option("--transport", type=click.Choice(["udp", "tcp"]), help="[default: what the URIs say, else udp]"),
+    click.option(
+        "--listen",
+        multiple=True,
+        metavar="URI",
+        help="udp://ADDRESS:PORT or tcp://ADDRESS:PORT; may be repeated.  [default: any free port]",
+    ),
+    click.option("--trace", "is_traced", is_flag=True, help="Print every message as a line of a ladder diagram."),
+    click.option("--json", "is_json", is_flag=True, help="One JSON object a line."),
+]
+
+
+def _user(text: str) -> SipUri:
+    uri = sip_uri(text, "--user")
+    if uri.user is None:
+        raise Fault(f"--user: {printable(text)} is no USER@DOMAIN, such as alice@example.org")
+    return uri
+
+
+def _server(text: str, transport: str | None) -> SipUri:
+    uri = sip_uri(text, "--proxy")
+    if transport is not None and uri.transport is None:
+        uri.params["transport"] = transport
+    return uri
+
+
+def _read_password(file: str) -> str:
+    """The first line of a file."""
+    try:
+        with click.open_file(file, "rb") as stream:
+            line: bytes = stream.readline(_LONGEST_PASSWORD * 4)
+        password = line.rstrip(b"\r\n").decode()
+    except OSError as error:
+        raise Fault(f"--password-file: {os_fault(error)}") from None
+    except UnicodeDecodeError:
+        raise Fault("--password-file: a password is text in UTF-8") from None
+    if not 1 <= len(password) <= _LONGEST_PASSWORD:
+        raise Fault(f"--password-file: a password has 1 to {_LONGEST_PASSWORD} characters; it is the first line of the file")
+    return password
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text without "@" is rather a host than a user or a number."""
+    return any(char in text for char in ".:[;") or text == "localhost"
+
+
+def _wildcards() -> list[str]:
+    """Every address of this machine, of each family that it has."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ["0.0.0.0"]
+    return ["0.0.0.0", "[::]"]
