@@ -118,7 +118,9 @@ def test_a_forked_fetch_waits_for_everybody_until_timer_n() -> None:
         await notified(bob, subscribe, "terminated;reason=timeout", tag="first", body="1")
         await asyncio.sleep(10)
         await notified(bob, subscribe, "terminated;reason=timeout", tag="second", body="2")
-        assert [notification.body async for notification in attempt.subscription] == [b"1", b"2"]
+        notifications = [notification async for notification in attempt.subscription]
+        assert [notification.body for notification in notifications] == [b"1", b"2"]
+        assert repr(notifications[0]) == "<Notification terminated application/pidf+xml 1 octets>"
         assert asyncio.get_running_loop().time() == pytest.approx(TIMER_N, abs=1)
         assert attempt.subscription.reason == "timeout"
 

@@ -509,3 +509,55 @@ def test_octets_need_a_media_type() -> None:
         EventPackage("presence", state=b"x")
     body = Body("text/plain", b"x")
     assert EventPackage("presence", state=body).state is body
+
+
+def test_who_waits_for_the_end_hears_of_it_however_it_comes() -> None:
+    async def scenario(watcher: Watcher, notifier: Notifier) -> None:
+        notifier.core.software = None
+        await watcher.subscribe(600, event="presence;id=1")
+        assert "User-Agent" not in (await watcher.subscribe(600, event="presence;id=2")).headers
+        first, second = notifier.subscriptions
+        waiting = [asyncio.ensure_future(one.done()) for one in (first, first, second)]
+        await asyncio.sleep(1)
+        assert not any(one.done() for one in waiting)
+        first.notify(b"open")
+        news = await watcher.party.hears("NOTIFY")
+        watcher.party.reply(news, 100)
+        watcher.party.reply(news, 404)
+        await asyncio.gather(*waiting)
+        assert (first.reason, second.reason) == ("404 to our NOTIFY", "404 to our NOTIFY")
+        await first.done()
+        assert "terminated" in repr(first)
+
+    served(scenario)
+
+
+def test_the_dialog_of_a_subscription_has_no_call_but_is_there() -> None:
+    async def scenario(watcher: Watcher, notifier: Notifier) -> None:
+        await watcher.subscribe()
+        ok = watcher.ok
+        assert ok is not None
+        for number, (method, status) in enumerate({"BYE": 481, "NOTIFY": 481}.items(), 2):
+            watcher.party.ask(method, ok.contact.uri_text, to=ok.headers.text("To"), call_id=ok.call_id, cseq=number)
+            await watcher.party.hears(f"{status} {method}")
+        watcher.cseq = 3
+        assert len(notifier.subscriptions) == 1
+        await watcher.leave()
+
+    served(scenario)
+
+
+def test_a_dialog_that_ends_takes_what_waits_with_it() -> None:
+    async def scenario(watcher: Watcher, notifier: Notifier) -> None:
+        await watcher.subscribe(600, event="presence;id=1")
+        await watcher.subscribe(600, event="presence;id=2")
+        first, second = notifier.subscriptions
+        first.notify(b"1")
+        await watcher.notified(500, extra="Retry-After: 5")
+        second.notify(b"2")
+        await watcher.notified(404)
+        await watcher.party.hears_nothing(10)
+        first.dialog_ended("twice")
+        assert first.reason == "404 to our NOTIFY"
+
+    served(scenario)

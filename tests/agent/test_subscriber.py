@@ -8,6 +8,7 @@ import pytest
 
 from ringback import Request, RequestRejected, RequestTimedOut, UserAgent
 from ringback.agent.lifetime import renewal_delay
+from ringback.message.derive import response_to
 from tests.agent.watching import PIDF, TIMER_N, Attempt, notified, notify, read, subscribed
 from tests.server.party import Party
 
@@ -278,5 +279,115 @@ def test_who_leaves_waits_for_the_last_notify_no_longer_than_timer_n() -> None:
         await asyncio.sleep(2)
         assert leaving.done()
         assert await read(attempt.subscription) == ["active"]
+
+    subscribed(scenario)
+
+
+def test_a_refresh_is_not_sent_twice_at_a_time() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        alice.core.software = None
+        attempt = Attempt(alice, bob)
+        await attempt.begun()
+        attempt.subscription.refresh()
+        attempt.subscription.refresh()
+        refresh = await bob.hears("SUBSCRIBE")
+        assert "User-Agent" not in refresh.headers
+        bob.reply(refresh, 100)
+        await bob.hears_nothing(0.4)
+        bob.reply(refresh, 200, extra="Expires: 3600")
+        await notified(bob, refresh, "active", cseq=2)
+        await attempt.left()
+
+    subscribed(scenario)
+
+
+def test_who_leaves_while_it_refreshes_waits_for_the_end_all_the_same() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        await attempt.begun()
+        attempt.subscription.refresh()
+        refresh = await bob.hears("SUBSCRIBE")
+        leaving = [asyncio.ensure_future(attempt.subscription.unsubscribe()) for _ in range(2)]
+        last = await bob.hears("SUBSCRIBE")
+        bob.reply(refresh, 500)
+        bob.reply(last, 200, extra="Expires: 0")
+        await asyncio.sleep(1)
+        assert not any(one.done() for one in leaving)
+        await notified(bob, last, "terminated;reason=timeout", cseq=2)
+        await asyncio.gather(*leaving)
+        assert attempt.subscription.reason == "timeout"
+
+    subscribed(scenario)
+
+
+@pytest.mark.parametrize("extra", ["", "Min-Expires: soon", "Min-Expires: 1"])
+def test_a_423_to_a_refresh_that_names_no_longer_interval_ends_nothing(extra: str) -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        await attempt.begun("active;expires=600")
+        bob.reply(await bob.hears("SUBSCRIBE"), 423, extra=extra)
+        again = await bob.hears("SUBSCRIBE")
+        assert again.expires == 3600
+        bob.reply(again, 200, extra="Expires: 3600")
+        await notified(bob, again, "active", cseq=2)
+        await attempt.left()
+
+    subscribed(scenario)
+
+
+def test_a_2xx_with_a_contact_that_is_none_is_a_2xx() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        await attempt.begun("active;expires=600")
+        refresh = await bob.hears("SUBSCRIBE")
+        response = response_to(refresh, 200)
+        response.headers.append("Contact", "<not a uri")
+        bob.send(response)
+        await notified(bob, refresh, "active;expires=600", cseq=2)
+        await attempt.left()
+
+    subscribed(scenario)
+
+
+def test_a_lifetime_of_nothing_waits_for_the_notify_that_says_why() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        await attempt.begun("active;expires=600")
+        refresh = await bob.hears("SUBSCRIBE")
+        bob.reply(refresh, 200, extra="Expires: 0")
+        await asyncio.sleep(1)
+        await notified(bob, refresh, "terminated;reason=rejected", cseq=2)
+        assert await read(attempt.subscription) == ["active", "terminated"]
+        assert attempt.subscription.reason == "rejected"
+
+    subscribed(scenario)
+
+
+def test_the_dialog_of_a_subscription_has_no_call_but_is_there() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        subscribe = await attempt.begun()
+        ends = {"from_": f"{subscribe.headers.text('To')};tag=bob-tag", "to": subscribe.headers.text("From"), "call_id": subscribe.call_id}
+        for number, (method, status) in enumerate({"BYE": 481, "INVITE": 481, "SUBSCRIBE": 489, "OPTIONS": 200}.items(), 2):
+            request = bob.ask(method, "sip:alice@192.0.2.1", cseq=number, **ends)
+            answer = await bob.hears(f"{status} {method}")
+            if method == "INVITE":
+                bob.ack(request, answer)
+        assert attempt.subscription.state == "active"
+        await attempt.left()
+
+    subscribed(scenario)
+
+
+def test_after_a_408_from_further_on_a_notify_decides() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob, resumes=False)
+        subscribe = await attempt.begun("active;expires=600")
+        bob.reply(await bob.hears("SUBSCRIBE"), 408)
+        await notified(bob, subscribe, "active;expires=600", cseq=2)
+        bob.reply(await bob.hears("SUBSCRIBE"), 408)
+        assert [(await anext(attempt.subscription)).state for _ in range(2)] == ["active", "active"]
+        with pytest.raises(RequestTimedOut, match="no NOTIFY came"):
+            await anext(attempt.subscription)
 
     subscribed(scenario)

@@ -7,10 +7,14 @@ import asyncio
 import pytest
 
 from ringback import IncomingCall, RequestFailed, RequestRejected, Unreachable, UserAgent
-from ringback.agent.event_package import EventPackage
+from ringback.agent.event_package import ACTIVE, EventPackage, Standing
 from ringback.agent.incoming_subscription import IncomingSubscription
+from ringback.agent.inspection import Refusal
+from ringback.agent.lifetime import renewal_delay
 from ringback.agent.subscription import MAX_UNREAD, Subscription
 from ringback.dialog.dialog import Dialog
+from ringback.message.derive import response_to
+from ringback.message.errors import SipParseError
 from ringback.message.fields.event import Event
 from tests.agent.stage import Stage, on_stage
 from tests.agent.watching import PIDF, TIMER_N, Attempt, notified, notify, read, subscribed
@@ -433,6 +437,127 @@ def test_a_404_to_what_would_share_a_dialog_ends_the_dialog() -> None:
         with pytest.raises(RequestRejected, match="404"):
             await subscription
         assert session.is_over
+        call.cancel()
+        bob.reply(await bob.hears("CANCEL"), 200)
+        bob.reply(invite, 487)
+        await bob.hears("ACK")
+
+    on_stage(scenario)
+
+
+def test_a_subscribe_may_have_a_body_and_leave_the_time_to_the_notifier() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        subscription = Subscription(alice.core, bob.uri, Event("presence"), expires=None, body=b"<filter/>", content_type="text/xml")
+        subscription.subscribe()
+        subscription.subscribe()
+        subscribe = await bob.hears("SUBSCRIBE")
+        assert (subscribe.expires, subscribe.body, subscribe.content_type.essence) == (None, b"<filter/>", "text/xml")
+        bob.reply(subscribe, 100)
+        bob.reply(subscribe, 200, extra="Expires: 600")
+        await notified(bob, subscribe, "active")
+        await bob.hears_nothing(renewal_delay(600, 0.5) - 1)
+        refresh = await bob.hears("SUBSCRIBE", 2)
+        bob.reply(refresh, 200, extra="Expires: 600")
+        await notified(bob, refresh, "active", cseq=2)
+        leaving = asyncio.ensure_future(subscription.unsubscribe())
+        bob.reply(await bob.hears("SUBSCRIBE"), 481)
+        await leaving
+
+    subscribed(scenario)
+
+
+def test_what_is_no_uri_cannot_be_subscribed_to() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        with pytest.raises(Unreachable, match="no way leads to bob"):
+            await alice.subscribe("bob", "presence")
+        with pytest.raises(SipParseError):
+            alice.subscribe(bob.uri, "pre sence")
+        assert alice.core.standing == set()
+
+    subscribed(scenario)
+
+
+def test_a_refusal_that_comes_after_the_program_left_is_nobodys() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        subscribe = await bob.hears("SUBSCRIBE")
+        attempt.task.cancel()
+        await asyncio.sleep(0)
+        bob.reply(subscribe, 403)
+        await asyncio.sleep(1)
+        assert (attempt.subscription.reason, attempt.subscription.failure) == ("left", None)
+
+    subscribed(scenario)
+
+
+def test_a_2xx_whose_to_is_malformed_confirms_what_a_notify_established() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        subscribe = await bob.hears("SUBSCRIBE")
+        await notified(bob, subscribe, "active")
+        response = response_to(subscribe, 200)
+        response.headers.set("To", "<sip:bob@192.0.2.2>;tag=;;")
+        bob.send(response)
+        await attempt.task
+        await attempt.left()
+
+    subscribed(scenario)
+
+
+def test_subscriptions_that_share_a_dialog_end_with_it() -> None:
+    async def answer(call: IncomingCall) -> None:
+        await call.answer()
+        await call.ended()
+
+    async def scenario(stage: Stage) -> None:
+        bob = await stage.agent("bob", on_call=answer)
+        alice = await stage.agent("alice")
+        verdicts: list[Standing | Refusal] = [ACTIVE, ACTIVE, Refusal(404)]
+        notifier = bob.serve_event(EventPackage("presence", PIDF, authorize=lambda request: verdicts.pop(0)))
+        call = await alice.call(stage.uri("bob"))
+        one, other = [await alice.subscribe(stage.uri("bob"), f"presence;id={number}", within=call) for number in (1, 2)]
+        first, second = one.subscribers[0], other.subscribers[0]
+        await call.hang_up()
+        one.refresh()
+        await asyncio.sleep(1)
+        assert (one.state, other.state) == ("terminated", "terminated")
+        assert [str(subscription.failure) for subscription in (one, other)] == ["404 Not Found", "481 404 to our SUBSCRIBE"]
+        assert len(alice.core.dialogs) == 0
+        for subscriber in (first, second):
+            await subscriber.unsubscribe()
+            subscriber.abandon()
+        notifier.notify(b"nobody hears it")
+
+    on_stage(scenario)
+
+
+def test_two_read_one_subscription() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        subscribe = await attempt.begun()
+        readers = [asyncio.ensure_future(read(attempt.subscription)) for _ in range(2)]
+        await asyncio.sleep(1)
+        await notified(bob, subscribe, "terminated", cseq=2)
+        assert await asyncio.gather(*readers) == [["active", "terminated"], []]
+
+    subscribed(scenario)
+
+
+def test_a_fetch_within_a_call_may_be_over_before_its_200() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        bob = await stage.party("bob", "alice")
+        call = alice.call(bob.uri, offers=False)
+        await call.place()
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 180)
+        await asyncio.sleep(0.1)
+        subscription = Subscription(alice.core, bob.uri, Event("presence"), expires=0, dialog=call.sessions["bob-tag"].dialog)
+        subscription.subscribe()
+        subscribe = await bob.hears("SUBSCRIBE")
+        await notified(bob, subscribe, "terminated;reason=timeout")
+        bob.reply(subscribe, 200, extra="Expires: 0")
+        assert await read(subscription) == ["terminated"]
         call.cancel()
         bob.reply(await bob.hears("CANCEL"), 200)
         bob.reply(invite, 487)

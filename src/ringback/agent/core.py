@@ -263,7 +263,7 @@ class AgentCore:
 
     def _unclaimed(self, event: RequestReceived, now: float, *, is_in_dialog: bool) -> None:
         """A request of a dialog that none of its usages takes, or that is not there: what may begin a usage is served (RFC 6665 §4.4.1)."""
-        if event.request.method == "NOTIFY" or (is_in_dialog and event.request.method in ("SUBSCRIBE", "REFER")):
+        if event.request.method == "NOTIFY" or (is_in_dialog and event.request.method != "INVITE"):
             self.serve(event, now)
         else:
             self.refuse(event, Refusal(481))

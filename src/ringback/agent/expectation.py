@@ -10,6 +10,7 @@ from ringback.agent.notification import Notification, is_understood
 from ringback.agent.subscriber import Listener, Subscriber
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
+from ringback.message.errors import SipParseError
 from ringback.message.fields.event import Event
 from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request, Response
@@ -119,10 +120,14 @@ class Expectation:
     def confirmed(self, response: Response, expires: int) -> None:
         """Takes the 2xx to the SUBSCRIBE: how long the subscription of its sender lasts. It establishes nothing (§4.4.1)."""
         number = self.request.cseq.number
+        try:
+            tag = response.to_tag
+        except SipParseError:
+            tag = None
         for subscriber in self.subscribers:
             # The SUBSCRIBE may have been sent again, with credentials, after this one's notifier got it.
             subscriber.dialog.local_seq = max(subscriber.dialog.local_seq or 0, number)
-            if subscriber.dialog.remote_tag == response.to_tag and not subscriber.is_over and not subscriber.is_told:
+            if subscriber.dialog.remote_tag == tag and not subscriber.is_over and not subscriber.is_told:
                 subscriber.confirmed(response, expires)
         given = response.expires
         self.granted = expires if given is None else min(given, expires)

@@ -113,11 +113,10 @@ class IncomingSubscription:
         self._held: asyncio.TimerHandle | None = None
         self._exchange: Exchange | None = None
         self._done: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._arm(expires)
         if not dialog.usages:
             core.dialogs.add(dialog)
         dialog.begin(self)
-        self.last(expires)
 
     @property
     def subscriber(self) -> NameAddr:
@@ -131,8 +130,10 @@ class IncomingSubscription:
 
     def last(self, seconds: int) -> None:
         """It lasts so long from now on, unless refreshed again."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
+        self._arm(seconds)
+
+    def _arm(self, seconds: int) -> None:
         self._expires_at = self.core.loop.time() + seconds
         self._timer = self.core.loop.call_later(seconds, self.terminate, "timeout")
 
@@ -191,8 +192,7 @@ class IncomingSubscription:
         core.stack.wake()
 
     def _answered(self, response: Response, _now: float) -> None:
-        exchange = self._exchange
-        if not response.is_final or exchange is None:
+        if not response.is_final:
             return
         self._exchange = None
         if response.is_success:
@@ -204,8 +204,7 @@ class IncomingSubscription:
         else:
             self._failed(response)
         self._send_next()
-        if self.is_over and self._exchange is None and self._done is not None and not self._done.done():
-            self._done.set_result(None)
+        self._settle()
 
     def _failed(self, response: Response) -> None:
         """§4.2.2: nobody is there, or nobody who knows of the subscription; other failures lose one notification."""
@@ -287,14 +286,18 @@ class IncomingSubscription:
         self.is_over = True
         self.state = TERMINATED
         self.reason = reason
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         if self._held is not None:
             self._held.cancel()
             self._held = None
         leave(self.core, self.dialog, self)
         self._on_end(self)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tells who waits for the end, once nothing is left to be sent."""
+        if self.is_over and self._exchange is None and not self._unsent and self._done is not None and not self._done.done():
+            self._done.set_result(None)
 
     def __repr__(self) -> str:
         return f"<IncomingSubscription {self.event} {self.state} of {self.dialog.remote}>"

@@ -236,8 +236,9 @@ class Subscriber:
             self._attempts = 0
             self.confirmed(response, expires)
         elif self._leaving:
-            # There is nothing to leave, or nobody to tell.
-            self._end(Ending("left"))
+            if expires == 0:
+                # There is nothing to leave, or nobody to tell.
+                self._end(Ending("left"))
         else:
             self._refused(exchange, response, expires)
 
@@ -254,7 +255,7 @@ class Subscriber:
             _stop(self._expected)
             if self._leaving:
                 self._end(Ending("left"))
-        if not self._leaving:
+        if self.granted and not self._leaving:
             self.last(self.granted)
 
     def _refused(self, exchange: Exchange, response: Response, expires: int) -> None:
@@ -268,12 +269,11 @@ class Subscriber:
                 self._subscribe(least)
                 return
         effect = effect_of(status, "SUBSCRIBE")
-        if status == 408 and exchange.fault:
-            # Nobody is there: timer N, which has run as long as timer F, says the same (§4.1.2.2).
-            self._lose(fault)
-        elif effect == TRANSACTION:
+        if effect == TRANSACTION:
             # §4.1.2.2: it still stands, for as long as was known; another attempt half way to its end.
-            _stop(self._expected)
+            if status != 408:
+                # Where nobody answers, timer N has run as long as timer F, and is about to say that it is lost.
+                _stop(self._expected)
             loop = self.core.loop
             left = 0.0 if self.expires_at is None else self.expires_at - loop.time()
             self._refresh = loop.call_later(max(left / 2, fault.retry_after or 0, 1), self.refresh)

@@ -115,11 +115,10 @@ class Subscription:
     # How it begins.
 
     def subscribe(self) -> None:
-        """Sends the SUBSCRIBE; returns at once."""
+        """Sends the SUBSCRIBE; returns at once. Raises `SipParseError` where the URI is none."""
         if self._is_placed:
             return
         self._is_placed = True
-        self.core.standing.add(self)
         self._subscribe()
 
     def _subscribe(self) -> None:
