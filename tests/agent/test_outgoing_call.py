@@ -372,7 +372,7 @@ def test_a_flood_of_to_tags_makes_no_flood_of_dialogs() -> None:
     on_stage(scenario)
 
 
-def test_early_media_are_agreed_upon_for_the_time_being() -> None:
+def test_the_first_answer_counts_and_descriptions_after_it_are_ignored() -> None:
     async def scenario(stage: Stage) -> None:
         alice, bob = await cast(stage)
         call, invite = await placed(alice, bob)
@@ -380,10 +380,11 @@ def test_early_media_are_agreed_upon_for_the_time_being() -> None:
         await call.ringing
         media: Any = call.media
         assert media.remote.media[0].port == 5000
+        bob.reply(invite, 183, extra=SDP, body=ANSWER)
         bob.reply(invite, 200, extra=SDP, body=ANSWER)
         await bob.hears("ACK")
         await call.answered()
-        assert media.remote.media[0].port == 4000
+        assert media.remote.media[0].port == 5000
         hanging = asyncio.ensure_future(call.hang_up())
         await hung_up(bob)
         await hanging

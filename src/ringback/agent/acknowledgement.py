@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 class Acknowledgement:
     """One ACK, on its way as soon as its next hop is known."""
 
-    __slots__ = ("_ack", "_core", "_flow", "_octets", "cseq")
+    __slots__ = ("_ack", "_core", "_flow", "_octets", "cseq", "time")
 
     def __init__(self, core: AgentCore, ack: Request, next_hop: str) -> None:
         self.cseq = ack.cseq.number
+        self.time = core.loop.time()
+        """When it was made."""
         self._core = core
         self._ack = ack
         self._octets = b""

@@ -8,6 +8,8 @@ from ringback.message.multipart import Multipart
 from ringback.sdp.answer import NotAcceptable, Preferences, make_answer, make_refusal
 from ringback.sdp.description import SessionDescription
 from ringback.sdp.direction import SENDONLY, SENDRECV
+from ringback.sdp.errors import SdpError
+from ringback.sdp.fit import misfit
 from ringback.sdp.hold import held, resumed
 from ringback.sdp.offer import make_offer
 from ringback.sdp.offer_answer import LOCAL_OFFER, STABLE, OfferAnswer
@@ -56,12 +58,13 @@ def put_body(message: Message, content_type: str, body: bytes) -> None:
 class Negotiation:
     """Who offers and who answers, between a call's media and its messages. `holds` says that we hold the peer, or want to."""
 
-    __slots__ = ("_proposed", "exchange", "holds", "media")
+    __slots__ = ("_previewed", "_proposed", "exchange", "holds", "media")
 
     def __init__(self, media: Media) -> None:
         self.media = media
         self.exchange = OfferAnswer()
         self.holds = False
+        self._previewed: SessionDescription | None = None
         self._proposed: SessionDescription | None = None
 
     @property
@@ -99,24 +102,38 @@ class Negotiation:
             raise RuntimeError("nothing is agreed upon yet")
         return sent
 
+    @property
+    def has_preview(self) -> bool:
+        """Whether the answer to our open offer has been heard, though not reliably."""
+        return self._previewed is not None
+
     def receive(self, octets: bytes) -> None:
         """Takes a description from the peer: the answer to our open offer, or an offer of theirs.
 
+        Where the answer was heard before, `octets` are not looked at: the first one counts (RFC 3261 §13.2.1, RFC 6337 §3.1).
         Raises `SdpError` where it cannot be read or does not fit; then what was in force stays so (`roll_back` is the caller's).
         """
-        description = SessionDescription.parse(octets)
         if self.awaits_answer:
-            self.exchange.receive_answer(description)
+            self.exchange.receive_answer(self._previewed or SessionDescription.parse(octets))
+            self._previewed = None
             self._agree()
         else:
-            self.exchange.receive_offer(description)
+            self.exchange.receive_offer(SessionDescription.parse(octets))
 
     def preview(self, octets: bytes) -> None:
-        """Takes the answer in a provisional response that may get lost: the media may use it, but the 2xx says it again (RFC 6337 §2.2)."""
+        """Takes the answer in a provisional response that may get lost: the media may use it, but the 2xx says it again (RFC 6337 §3.1).
+
+        Raises `SdpError` where it cannot be read or does not fit; then it is none.
+        """
         offer = self.exchange.pending
+        if offer is None or self._previewed is not None:
+            return
         description = SessionDescription.parse(octets)
-        if offer is not None:
-            self.media.agree(offer, description)
+        fault = misfit(offer, description)
+        if fault is not None:
+            raise SdpError(fault)
+        self._previewed = description
+        self.media.agree(offer, description)
 
     def answer(self) -> SessionDescription:
         """Our answer to the peer's open offer, as proposed if it was; `NotAcceptable` where nothing in it can be done."""
@@ -151,7 +168,7 @@ class Negotiation:
 
     def roll_back(self) -> None:
         """Whatever is open was refused: what was in force stays in force (RFC 6141 §3.1)."""
-        self._proposed = None
+        self._proposed = self._previewed = None
         if not self.is_stable:
             self.exchange.roll_back()
 

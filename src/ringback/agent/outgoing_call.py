@@ -262,7 +262,7 @@ class OutgoingCall(Call):
             # Without a Contact there is nowhere to send an ACK or a BYE.
             self._fail(failure(500, f"unusable 2xx: {error}", response, is_call=True), f"unusable 2xx: {error}")
             return
-        is_known = session.acknowledgement is not None
+        is_known = bool(session.acknowledgements)
         fault = session.take_2xx(self._exchange, response)
         if is_known:
             return

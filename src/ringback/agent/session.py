@@ -35,7 +35,7 @@ class Session:
     __slots__ = (
         "_waiting",
         "acceptances",
-        "acknowledgement",
+        "acknowledgements",
         "call",
         "core",
         "dialog",
@@ -58,8 +58,8 @@ class Session:
         self.negotiation = negotiation
         self.acceptances: tuple[Acceptance, ...] = ()
         """The 2xx of ours whose ACKs have not come yet, one per INVITE."""
-        self.acknowledgement: Acknowledgement | None = None
-        """Our ACK of the peer's latest 2xx to an INVITE."""
+        self.acknowledgements: tuple[Acknowledgement, ...] = ()
+        """Our ACKs of the peer's 2xx, as long as those may come again."""
         self.exchange: Exchange | None = None
         """The re-INVITE or UPDATE of ours that is under way."""
         self.turn: asyncio.Lock | None = None
@@ -173,9 +173,12 @@ class Session:
 
         An INVITE's offer that nothing can be done with is answered, every stream refused, and it is for the caller to hang up.
         """
-        if exchange.request.method == "INVITE" and self.acknowledgement is not None and self.acknowledgement.cseq == exchange.cseq:
-            self.acknowledgement.send()
-            return None
+        if exchange.request.method == "INVITE":
+            number = exchange.cseq
+            for acknowledgement in self.acknowledgements:
+                if acknowledgement.cseq == number:
+                    acknowledgement.send()
+                    return None
         negotiation = self.negotiation
         fault = None
         answer = None
@@ -190,10 +193,10 @@ class Session:
                 # §13.2.1: what follows a reliable answer is ignored.
                 pass
             elif negotiation.awaits_answer and exchange.request.body:
-                if octets is None:
+                if octets is None and not negotiation.has_preview:
                     fault = "the 2xx has no answer to our offer"
                 else:
-                    negotiation.receive(octets)
+                    negotiation.receive(octets or b"")
             elif octets is not None and not exchange.request.body:
                 negotiation.receive(octets)
                 answer = negotiation.answer_or_refuse()
@@ -208,7 +211,10 @@ class Session:
             ack.headers.carry(exchange.request.headers, "authorization", "proxy-authorization")
             if answer is not None:
                 put_description(ack, answer)
-            self.acknowledgement = Acknowledgement(self.core, ack, self.dialog.next_hop)
+            # §17.1.1.2, RFC 6026 §7.2: for 64*T1 a 2xx may come again, also while a later INVITE is under way.
+            recent = self.core.loop.time() - 64 * self.core.timers.t1
+            former = tuple([one for one in self.acknowledgements if one.time > recent])
+            self.acknowledgements = (*former, Acknowledgement(self.core, ack, self.dialog.next_hop))
         return fault
 
     # Requests of the peer's.
