@@ -154,6 +154,22 @@ def test_who_asks_for_no_timer_and_hears_422_asks_for_the_least() -> None:
     on_stage(scenario)
 
 
+def test_who_always_wants_more_is_not_asked_for_ever() -> None:
+    async def scenario(stage: Stage) -> None:
+        call, bob, request = await placed(stage)
+        for more in range(10):
+            bob.reply(request, 422, extra=f"Min-SE: {2000 + more}")
+            await bob.hears("ACK")
+            request = await bob.hears("INVITE")
+        bob.reply(request, 422, extra="Min-SE: 3000")
+        await bob.hears("ACK")
+        with pytest.raises(CallRejected) as raised:
+            await call.answered()
+        assert raised.value.status == 422
+
+    on_stage(scenario)
+
+
 @pytest.mark.parametrize("extra", ["", "Min-SE: much", "Min-SE: 0"])
 def test_a_422_that_asks_for_nothing_new_is_a_refusal(extra: str) -> None:
     async def scenario(stage: Stage) -> None:

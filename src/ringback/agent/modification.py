@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _chance = secrets.SystemRandom().random
 
 
-# A choice: a peer may say so often that it is not the moment, at least a second apart on the average, before that is taken for a no.
-_ATTEMPTS = 10
+# In units of T1. A choice: for so long a peer may say that it is not the moment before that is taken for a no; twice as long as an INVITE
+# of its own may take that nobody answers.
+_PATIENCE = 128
 
 # §14.2: nobody asks for more seconds than ten while an offer of its own is open; who does means something else.
 _LONGEST_WISH = 10
@@ -42,7 +43,9 @@ async def modify(session: Session, description: SessionDescription | None, *, me
     if session.turn is None:
         session.turn = asyncio.Lock()
     async with session.turn:
-        for attempt in range(1, _ATTEMPTS + 1):
+        core = session.core
+        patience = core.loop.time() + _PATIENCE * core.timers.t1
+        while True:
             # §14.1: no INVITE of ours while one of theirs is not finished.
             await session.settled()
             if session.provisionals is not None:
@@ -63,14 +66,14 @@ async def modify(session: Session, description: SessionDescription | None, *, me
             session.judge(method, exchange)
             if session.has_ended():
                 raise CallEnded("the call is over")
-            if raise_minimum(session, response):
+            if core.loop.time() < patience and raise_minimum(session, response):
                 continue
             if is_settled(session, exchange.cseq) and before is not None:
                 # RFC 6141 §3.4: what was agreed upon before the refusal is taken back, so that both know where they are.
                 await _offer(session, before, method)
             error = failure(response.status, response.reason, response, fault=exchange.fault)
             wait = _wait_after(session, error)
-            if wait is None or attempt == _ATTEMPTS:
+            if wait is None or core.loop.time() + wait > patience:
                 raise error
             await asyncio.sleep(wait)
 

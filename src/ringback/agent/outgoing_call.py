@@ -94,6 +94,7 @@ class OutgoingCall(Call):
         self._is_placed = False
         self._is_given_up = False
         self._minimum = 0
+        self._times_too_small = 0
         self._redirections: list[str] = []
         self._tried: list[str] = [uri]
 
@@ -296,8 +297,9 @@ class OutgoingCall(Call):
         if 300 <= response.status < 400 and self._follows:
             self._redirections += self._targets_in(response)
         minimum = too_small(response, self._minimum)
-        if minimum is not None and not self._is_given_up:
+        if minimum is not None and not self._is_given_up and self._times_too_small < MAX_REDIRECTIONS:
             self._minimum = minimum
+            self._times_too_small += 1
             self._placed_again(exchange)
             return
         if self._redirections and not self._is_given_up and response.status < 600:
