@@ -383,3 +383,24 @@ def test_awaiting_it_publishes() -> None:
 
 def test_a_renewal_comes_half_way_at_the_earliest_and_leaves_time_for_two_attempts() -> None:
     assert [renewal_delay(seconds, 0.5) for seconds in (10, 100, 128, 3600)] == [5, 50, 64, 3536]
+
+
+def test_a_challenge_is_answered() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice", "sip:alice@192.0.2.2", password="secret")
+        esc = await stage.party("esc", "alice")
+        one = publication(alice, esc)
+        publishing = asyncio.ensure_future(one.publish())
+        esc.reply(await esc.hears("PUBLISH"), 401, extra='WWW-Authenticate: Digest realm="x", nonce="n", algorithm=MD5, qop="auth"')
+        again = await esc.hears("PUBLISH")
+        assert "Authorization" in again.headers
+        esc.reply(again, 200, extra="SIP-ETag: first\nRecord-Route: <sip:192.0.2.99;lr>")
+        await publishing
+        refreshing = asyncio.ensure_future(one.refresh())
+        refresh = await esc.hears("PUBLISH")
+        assert "Route" not in refresh.headers
+        esc.reply(refresh, 200, extra="SIP-ETag: second")
+        await refreshing
+        await removed(one, esc, "second")
+
+    on_stage(scenario)

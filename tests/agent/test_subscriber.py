@@ -8,7 +8,7 @@ import pytest
 
 from ringback import Request, RequestRejected, RequestTimedOut, UserAgent
 from ringback.agent.lifetime import renewal_delay
-from ringback.message.derive import response_to
+from ringback.message.derive import cancel_of, response_to
 from tests.agent.watching import PIDF, TIMER_N, Attempt, notified, notify, read, subscribed
 from tests.server.party import Party
 
@@ -389,5 +389,19 @@ def test_after_a_408_from_further_on_a_notify_decides() -> None:
         assert [(await anext(attempt.subscription)).state for _ in range(2)] == ["active", "active"]
         with pytest.raises(RequestTimedOut, match="no NOTIFY came"):
             await anext(attempt.subscription)
+
+    subscribed(scenario)
+
+
+def test_a_cancel_of_a_notify_finds_no_invite_and_changes_nothing() -> None:
+    async def scenario(alice: UserAgent, bob: Party) -> None:
+        attempt = Attempt(alice, bob)
+        subscribe = await attempt.begun()
+        notification = notify(bob, subscribe, cseq=2)
+        await bob.hears("200 NOTIFY")
+        bob.send(cancel_of(notification))
+        await bob.hears("481 CANCEL")
+        assert attempt.subscription.state == "active"
+        await attempt.left()
 
     subscribed(scenario)

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ringback import Request, Response, UserAgent
+from ringback.agent.event_package import EventPackage
+from ringback.agent.notifier import Notifier
 from ringback.agent.subscription import Subscription
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Party
@@ -97,6 +99,28 @@ class Watcher:
     async def leave(self) -> Request:
         """Ends the subscription; gives the last NOTIFY."""
         return await self.subscribe(0)
+
+
+def presence(**options: Any) -> EventPackage:
+    """An event package like presence."""
+    options.setdefault("state", b"closed")
+    return EventPackage("presence", PIDF, **options)
+
+
+def served(scenario: Callable[[Watcher, Notifier], Awaitable[None]], **options: Any) -> Stage:
+    """Plays a scenario between a raw subscriber and an agent that serves presence."""
+
+    async def play(stage: Stage) -> None:
+        bob = await stage.agent("bob")
+        notifier = bob.serve_event(presence(**options))
+        await scenario(Watcher(await stage.party("alice", "bob"), stage.uri("bob")), notifier)
+
+    return on_stage(play)
+
+
+def state_of(notification: Request) -> str:
+    """Subscription-State as text."""
+    return notification.headers.text("Subscription-State") or ""
 
 
 def subscribed(scenario: Callable[[UserAgent, Party], Awaitable[None]]) -> Stage:

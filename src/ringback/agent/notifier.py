@@ -20,6 +20,9 @@ from ringback.transaction.events import RequestReceived
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
 
+# A choice: every request within a dialog asks each of its usages. Phones have two or three; more is an attack.
+MAX_USAGES = 32
+
 OnSubscription = Callable[[IncomingSubscription], None]
 
 
@@ -62,6 +65,7 @@ class Notifier:
         request = event.request
         asked = package.default_expires if request.expires is None else request.expires
         content_types = package.content_types_for(request)
+        dialog = core.dialogs.of_request(request)
         verdict = package.authorize(request)
         if isinstance(verdict, Refusal):
             refusal: Refusal | None = verdict
@@ -69,13 +73,14 @@ class Notifier:
             refusal = Refusal(406, None, (("Accept", ", ".join(package.content_types)),))
         elif len(self._subscriptions) >= package.max_subscriptions:
             refusal = Refusal(503, "Too Many Subscriptions", (("Retry-After", package.min_expires),))
+        elif dialog is not None and len(dialog.usages) >= MAX_USAGES:
+            refusal = Refusal(403, "This Dialog Is Shared Enough")
         else:
             refusal = too_brief(asked, package.min_expires)
         if refusal is not None or isinstance(verdict, Refusal):
             core.refuse(event, refusal or Refusal(403))
             return
         expires = min(asked, package.max_expires)
-        dialog = core.dialogs.of_request(request)
         if dialog is None:
             tag = core.token()
             # Made before anything is sent, for what is malformed refuses the request.
