@@ -1,87 +1,36 @@
-"""Changing a session that stands, or is about to: re-INVITE and UPDATE from both sides (RFC 3261 §14, RFC 3311, RFC 6141, RFC 5407)."""
+"""Changing a session that stands: re-INVITE and UPDATE from both sides (RFC 3261 §14, RFC 3311, RFC 6141, RFC 5407)."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
-from ringback import CallEnded, CallRejected, IncomingCall, OutgoingCall, Request, Response
+from ringback import CallEnded, IncomingCall, Response
 from ringback.agent import modification
 from ringback.agent.call import Call
 from ringback.agent.errors import RequestRejected
-from ringback.sdp.description import SessionDescription
 from ringback.testing import Network
+from tests.agent.conversation import (
+    SDP,
+    acknowledged,
+    ask,
+    called,
+    description,
+    ends,
+    hang_up,
+    in_force,
+    listen,
+    now,
+    parsed,
+    remote_of,
+    reversed_ends,
+    standing,
+    taken,
+)
 from tests.agent.stage import Stage, on_stage
-from tests.server.party import Dialog, Party
-
-SDP = "Content-Type: application/sdp"
-BOB = "sip:bob@192.0.2.1"
-RELIABLE = "Supported: 100rel\n"
-ALLOWS = "Allow: INVITE, ACK, BYE, UPDATE, PRACK\n"
-
-
-def description(version: int = 1, media: str = "audio 4000 RTP/AVP 0", direction: str = "") -> str:
-    """A session description of the raw party's."""
-    lines = f"v=0\r\no=- 1 {version} IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm={media}\r\n"
-    return f"{lines}a={direction}\r\n" if direction else lines
-
-
-def parsed(message: Request | Response | str) -> SessionDescription:
-    """The session description in a message."""
-    return SessionDescription.parse(message.encode() if isinstance(message, str) else message.body)
-
-
-def now() -> float:
-    """The time in seconds, to the hundredth."""
-    return round(asyncio.get_running_loop().time(), 2)
-
-
-def remote_of(call: Call) -> SessionDescription | None:
-    """The peer's description that is in force."""
-    assert call.session is not None
-    return call.session.negotiation.exchange.remote
-
-
-def in_force(call: Call) -> tuple[object, ...]:
-    """Both descriptions, where the peer is reached, and whether nothing is open."""
-    session = call.session
-    assert session is not None
-    exchange = session.negotiation.exchange
-    return exchange.local, exchange.remote, session.dialog.remote_target, session.negotiation.is_stable
-
-
-# Alice is an agent and calls Bob, who is a test.
-
-
-async def standing(stage: Stage, extra: str = "", **options: Any) -> tuple[OutgoingCall, Party, Request]:
-    """A call of Alice's that Bob has answered, and its INVITE."""
-    alice = await stage.agent("alice", **options)
-    bob = await stage.party("bob", "alice")
-    call = alice.call(bob.uri)
-    await call.place()
-    request = await bob.hears("INVITE")
-    bob.reply(request, 200, extra=f"{extra}{SDP}", body=description().encode())
-    await bob.hears("ACK")
-    await call.answered()
-    return call, bob, request
-
-
-async def ends(bob: Party, call: Call) -> None:
-    """Alice hangs up."""
-    ending = asyncio.ensure_future(call.hang_up())
-    bob.reply(await bob.hears("BYE"), 200)
-    await ending
-
-
-async def taken(bob: Party, request: Request, body: str | None = None) -> Request:
-    """Bob accepts a re-INVITE; gives Alice's ACK."""
-    bob.reply(request, 200, extra=SDP, body=(description(2, direction="recvonly") if body is None else body).encode())
-    ack: Request = await bob.hears("ACK")
-    return ack
+from tests.server.party import Dialog
 
 
 def test_a_reinvite_is_a_request_of_the_dialog_with_the_whole_description_one_version_on() -> None:
@@ -324,16 +273,6 @@ def test_no_invite_of_ours_leaves_before_the_ack_of_theirs() -> None:
     on_stage(scenario)
 
 
-def reversed_ends(invite: Request) -> list[tuple[str, object]]:
-    """From, To, Call-ID and Contact as the callee of an INVITE writes them in its own requests."""
-    return [
-        ("From", f"{invite.headers.text('To')};tag=bob-tag"),
-        ("To", str(invite.headers.text("From"))),
-        ("Call-ID", invite.call_id),
-        ("Contact", str(invite.headers.text("Contact"))),
-    ]
-
-
 def test_without_an_offer_of_ours_the_one_in_the_2xx_is_answered_in_the_ack() -> None:
     async def scenario(stage: Stage) -> None:
         call, bob, request = await standing(stage)
@@ -464,43 +403,6 @@ def test_what_was_agreed_before_a_reinvite_was_refused_is_taken_back() -> None:
         await ends(bob, call)
 
     on_stage(scenario)
-
-
-# Bob is an agent and called by Alice, who is a test.
-
-
-async def listen(call: IncomingCall) -> None:
-    """Answers and listens."""
-    await call.answer()
-    await call.ended()
-
-
-async def called(
-    stage: Stage, on_call: Callable[[IncomingCall], Awaitable[Any]] = listen, *, extra: str = "", offers: bool = True
-) -> tuple[Party, Request]:
-    """Alice's INVITE to Bob."""
-    await stage.agent("bob", on_call=on_call)
-    alice = await stage.party("alice", "bob")
-    return alice, alice.ask("INVITE", BOB, extra=extra + SDP, body=description() if offers else "")
-
-
-async def acknowledged(alice: Party, request: Request) -> Dialog:
-    """The dialog, once the 200 was heard and acknowledged."""
-    dialog = Dialog(alice, alice, request, await alice.hears("200 INVITE"))
-    alice.within("ACK", dialog, cseq=request.cseq.number)
-    return dialog
-
-
-def ask(alice: Party, dialog: Dialog, method: str, cseq: int, body: str = "", contact: str = "<sip:alice@192.0.2.2:5060>") -> Request:
-    """A re-INVITE or UPDATE of Alice's."""
-    extra = (SDP if body else "") + (f"\nContact: {contact}" if contact and method != "INVITE" else "")
-    return alice.within(method, dialog, cseq=cseq, extra=extra.lstrip("\n"), body=body)
-
-
-async def hang_up(alice: Party, dialog: Dialog) -> None:
-    """Alice's BYE, answered."""
-    alice.within("BYE", dialog, cseq=99)
-    await alice.hears("200 BYE")
 
 
 def test_a_reinvite_that_says_something_new_is_answered_and_one_that_does_not_too() -> None:
@@ -759,201 +661,6 @@ def test_the_contact_of_a_request_that_is_accepted_is_where_bob_sends_his(method
         bye = await alice.hears("BYE")
         assert bye.uri_text == "sip:alice@192.0.2.2:5060;moved"
         alice.reply(bye, 200)
-
-    on_stage(scenario)
-
-
-# UPDATE before the call is answered (RFC 3311).
-
-
-async def in_between(call: IncomingCall) -> None:
-    """Answers early, and late."""
-    await call.progress()
-    await asyncio.sleep(10)
-    await listen(call)
-
-
-async def early(alice: Party, request: Request) -> Dialog:
-    """The early dialog, once the 183 was acknowledged."""
-    dialog = Dialog(alice, alice, request, await alice.hears("183 INVITE"))
-    alice.within("PRACK", dialog, cseq=2, extra=f"RAck: {dialog.ok.value('RSeq')} 1 INVITE")
-    await alice.hears("200 PRACK")
-    return dialog
-
-
-def test_an_update_before_the_answer_is_answered_and_the_dialog_stays_early() -> None:
-    calls: list[IncomingCall] = []
-
-    async def scenario(stage: Stage) -> None:
-        async def remember(call: IncomingCall) -> None:
-            calls.append(call)
-            await in_between(call)
-
-        alice, request = await called(stage, remember, extra=RELIABLE)
-        dialog = await early(alice, request)
-        ask(alice, dialog, "UPDATE", 3, description(2, direction="sendonly"))
-        ok = await alice.hears("200 UPDATE")
-        assert parsed(ok).media[0].direction == "recvonly"
-        assert ok.contact.uri_text == dialog.ok.contact.uri_text
-        assert calls[0].is_held
-        assert not calls[0].is_answered
-        accepted = await alice.hears("200 INVITE")
-        assert accepted.body == b""
-        assert accepted.contact.uri_text == ok.contact.uri_text
-        alice.within("ACK", dialog, cseq=1)
-        await hang_up(alice, dialog)
-
-    on_stage(scenario)
-
-
-def test_an_offer_in_an_update_before_the_one_in_the_invite_is_answered_gets_500(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(modification, "_chance", lambda: 0.9999)
-
-    async def scenario(stage: Stage) -> None:
-        async def slow(call: IncomingCall) -> None:
-            # An answer that may get lost is none yet.
-            await call.progress(reliable=False)
-            await asyncio.sleep(1)
-            await in_between(call)
-
-        alice, request = await called(stage, slow, extra=RELIABLE)
-        dialog = Dialog(alice, alice, request, await alice.hears("183 INVITE"))
-        ask(alice, dialog, "UPDATE", 2, description(2))
-        assert (await alice.hears("500 UPDATE")).value("Retry-After").seconds == 10
-        # Nor is one that is not acknowledged.
-        reliable = await alice.hears("183 INVITE")
-        ask(alice, dialog, "UPDATE", 3, description(2))
-        await alice.hears("500 UPDATE")
-        alice.within("PRACK", dialog, cseq=4, extra=f"RAck: {reliable.value('RSeq')} 1 INVITE")
-        await alice.hears("200 PRACK")
-        ask(alice, dialog, "UPDATE", 5, description(2))
-        await alice.hears("200 UPDATE")
-        await hang_up(alice, await acknowledged(alice, request))
-
-    on_stage(scenario)
-
-
-def test_an_offer_in_an_update_while_ours_in_a_183_is_open_gets_491() -> None:
-    async def scenario(stage: Stage) -> None:
-        alice, request = await called(stage, in_between, extra=RELIABLE, offers=False)
-        dialog = Dialog(alice, alice, request, await alice.hears("183 INVITE"))
-        ask(alice, dialog, "UPDATE", 2, description(2))
-        await alice.hears("491 UPDATE")
-        extra = f"RAck: {dialog.ok.value('RSeq')} 1 INVITE\n{SDP}"
-        alice.within("PRACK", dialog, cseq=3, extra=extra, body=description())
-        await alice.hears("200 PRACK")
-        await hang_up(alice, await acknowledged(alice, request))
-
-    on_stage(scenario)
-
-
-def test_the_callee_offers_anew_before_it_answers_and_the_2xx_waits_for_that() -> None:
-    async def scenario(stage: Stage) -> None:
-        async def hold_early(call: IncomingCall) -> None:
-            with pytest.raises(RuntimeError, match="no offer and answer"):
-                await call.modify(None, method="UPDATE")
-            await call.progress()
-            assert call.session is not None
-            holding = asyncio.ensure_future(call.modify(call.session.negotiation.hold(), method="UPDATE"))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            await call.answer()
-            await holding
-            await call.ended()
-
-        alice, request = await called(stage, hold_early, extra=RELIABLE + ALLOWS)
-        dialog = await early(alice, request)
-        update = await alice.hears("UPDATE")
-        assert parsed(update).media[0].direction == "sendonly"
-        await alice.hears_nothing(0.4)
-        alice.reply(update, 200, extra=f"{SDP}\nContact: <{alice.uri}>", body=description(2, direction="recvonly").encode())
-        accepted = await alice.hears("200 INVITE")
-        assert accepted.body == b""
-        alice.within("ACK", dialog, cseq=1)
-        await hang_up(alice, dialog)
-
-    on_stage(scenario)
-
-
-@pytest.mark.parametrize("status", [481, None])
-def test_the_callees_update_that_is_lost_ends_the_call_with_a_refusal_and_no_bye(status: int | None) -> None:
-    """§15: a callee sends no BYE before its 2xx has its ACK."""
-
-    async def scenario(stage: Stage) -> None:
-        async def update_early(call: IncomingCall) -> None:
-            await call.progress()
-            await call.modify(None, method="UPDATE")
-
-        alice, request = await called(stage, update_early, extra=RELIABLE)
-        await early(alice, request)
-        update = await alice.hears("UPDATE")
-        if status is None:
-            await asyncio.sleep(33)
-            kinds = alice.kinds()
-            assert set(kinds) == {"UPDATE", "487 INVITE"}
-        else:
-            alice.reply(update, status)
-            alice.ack(request, await alice.hears("487 INVITE"))
-
-    on_stage(scenario)
-
-
-def test_the_caller_offers_anew_before_the_answer_once_its_prack_is_answered() -> None:
-    async def scenario(stage: Stage) -> None:
-        alice = await stage.agent("alice")
-        bob = await stage.party("bob", "alice")
-        call = alice.call(bob.uri)
-        await call.place()
-        request = await bob.hears("INVITE")
-        with pytest.raises(RuntimeError, match="no offer and answer"):
-            await call.modify(None, method="UPDATE")
-        with pytest.raises(RuntimeError, match="not answered"):
-            await call.modify(None)
-        bob.reply(request, 183, extra=f"{ALLOWS}Require: 100rel\nRSeq: 1\n{SDP}", body=description().encode())
-        prack = await bob.hears("PRACK")
-        (session,) = call.early_sessions
-        modifying = asyncio.ensure_future(call.modify(session.negotiation.hold(), method="UPDATE"))
-        # RFC 6337 §4.3: the exchange is complete with the PRACK's response; until then theirs is refused as well.
-        await bob.hears_nothing(0.4)
-        theirs = Dialog(bob, bob, request, Response(200, headers=reversed_ends(request)))
-        extra = f"Contact: <{bob.uri}>\n{SDP}"
-        bob.within("UPDATE", theirs, cseq=1, extra=extra, body=description(2))
-        await bob.hears("491 UPDATE")
-        bob.reply(prack, 200)
-        update = await bob.hears("UPDATE")
-        assert parsed(update).media[0].direction == "sendonly"
-        bob.reply(update, 200, extra=extra, body=description(2, direction="recvonly").encode())
-        await modifying
-        assert session.dialog.is_early
-        bob.within("UPDATE", theirs, cseq=2, extra=extra, body=description(3))
-        assert (await bob.hears("200 UPDATE")).body
-        bob.reply(request, 200)
-        await bob.hears("ACK")
-        await call.answered()
-        assert remote_of(call) == parsed(description(3))
-        await ends(bob, call)
-
-    on_stage(scenario)
-
-
-def test_with_two_parties_that_have_agreed_nobody_knows_whom_to_update() -> None:
-    async def scenario(stage: Stage) -> None:
-        alice = await stage.agent("alice")
-        bob = await stage.party("bob", "alice")
-        call = alice.call(bob.uri)
-        await call.place()
-        request = await bob.hears("INVITE")
-        for tag in ("one", "two"):
-            bob.reply(request, 183, tag=tag, extra=f"Require: 100rel\nRSeq: 1\n{SDP}", body=description().encode())
-            bob.reply(await bob.hears("PRACK"), 200)
-        with pytest.raises(RuntimeError, match="several parties"):
-            await call.modify(None, method="UPDATE")
-        bob.reply(request, 486)
-        await bob.hears("ACK")
-        with pytest.raises(CallRejected):
-            await call.answered()
-        with pytest.raises(CallEnded):
-            await call.modify(None, method="UPDATE")
 
     on_stage(scenario)
 
