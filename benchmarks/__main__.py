@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ALONE = ("parser", "transactions", "proxy", "memory")
-WITH_PEERS = ("calls",)
+WITH_PEERS = ("calls", "agents", "soak")
 ROOT = Path(__file__).resolve().parents[1]
 
 
