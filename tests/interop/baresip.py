@@ -39,7 +39,9 @@ Event = dict[str, Any]
 class Phone(Running):
     """One baresip with one account at the server; `ready` once it has registered."""
 
-    def __init__(self, program: str, folder: Path, user: str, server: tuple[str, int], *, transport: str = "udp", more: str = "") -> None:
+    def __init__(
+        self, program: str, folder: Path, user: str, server: tuple[str, int], *, transport: str = "udp", more: str = "", password: str = ""
+    ) -> None:
         """`more` are lines for its configuration."""
         modules = next((path for path in _MODULES if (path / "ctrl_tcp.so").exists()), None)
         if modules is None:
@@ -51,7 +53,7 @@ class Phone(Running):
         self.uri = f"sip:{user}@{DOMAIN}"
         (folder / "config").write_text(_CONFIG.format(port=self.here[1], control=self.control, modules=modules, more=more))
         way = f"127.0.0.1:{server[1]};transport={transport}"
-        (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600\n')
+        (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{password and f";auth_pass={password}"}\n')
         (folder / "contacts").write_text("")
         self.events: list[Event] = []
         self._known: set[object] = set()
@@ -59,12 +61,15 @@ class Phone(Running):
         self._unread = b""
         super().__init__(f"baresip {user}", [program, "-4", "-f", str(folder)], folder=folder)
         self.user = user
+        self.password = password
         self.server = server
         self._sock: socket.socket | None = None
 
     def ready(self) -> Self:
-        """Waits for its control connection, and until the registrar knows it."""
+        """Waits for its control connection, and until the registrar knows it; only the former where the registrar asks for passwords."""
         self._connect()
+        if self.password:
+            return self
         with Peer(self.server) as peer:
             patiently(
                 lambda: f"@127.0.0.1:{self.here[1]}" in peer.ask(peer.register(self.user, None)).field("Contact"),

@@ -19,6 +19,7 @@ from tests.server.proving import (
     guarded,
     guest,
     hashed,
+    obliging,
     prove,
     register,
     registered,
@@ -408,6 +409,44 @@ async def test_users_with_a_password_may_name_other_contacts() -> None:
         info.uri = "sip:x@127.0.0.1"
         alice.send(info)
         await alice.hears("403 INFO")
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        (f"sip:{SERVER}", 200),
+        (f"sip:{SERVER}:5060;transport=udp", 200),
+        (f"sip:{DOMAIN}", 200),
+        ("sip:elsewhere.example", 407),
+        (f"sip:carol@{DOMAIN}", 407),
+        ("sip:192.0.2.9", 407),
+        ("*", 407),
+    ],
+)
+@simulated
+async def test_credentials_name_the_request_uri_or_this_server(uri: str, status: int) -> None:
+    """§22.4 item 6: some clients name the server they talk to in whatever they send it."""
+    async with guarded(waits=False) as house:
+        alice, bob = await guest(house, "alice"), await house.party("bob", q=1.0)
+        obliging(bob)
+        request = alice.request("MESSAGE")
+        again = answering(alice, request, response := await challenged(alice, request))
+        credentials = answer_to(challenges_of(response)["SHA-256"], "MESSAGE", uri, "alice")
+        again.headers.set("Proxy-Authorization", credentials)
+        alice.send(again)
+        await alice.hears(f"{status} MESSAGE")
+
+
+@simulated
+async def test_a_domain_that_is_an_address_has_phones_at_that_address_too() -> None:
+    """Everything on one machine, as whoever tries it out has it."""
+    async with House(domains=("192.0.2.1",)) as house:
+        alice, bob = await house.party("alice", "192.0.2.1", port=5070), await house.party("bob")
+        house.bind("bob", bob.uri, domain="192.0.2.1")
+        dialog = await house.call(alice, bob, "sip:bob@192.0.2.1")
+        bob.within("BYE", dialog)
+        alice.reply(await alice.hears("BYE"), 200)
+        await bob.hears("200 BYE")
 
 
 # Nonces

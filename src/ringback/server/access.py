@@ -166,11 +166,18 @@ class Access:
     def _protection(self, realm: str) -> Protection:
         found = self._protections.get(realm)
         if found is None:
-            found = Protection(realm, self._nonces, self._users.ha1, self._config.algorithms)
+            found = Protection(realm, self._nonces, self._users.ha1, self._config.algorithms, serves=self._is_here)
             # Where every domain is served a stranger could name as many as he likes.
             if realm in self._domains.names:
                 self._protections[realm] = found
         return found
+
+    def _is_here(self, uri: str) -> bool:
+        """Whether credentials name this server itself instead of the Request-URI (§22.4 item 6): some clients always do, sipp for one."""
+        try:
+            return self._domains.place(uri).is_here
+        except SipParseError:
+            return False
 
     @staticmethod
     def _verdict(protection: Protection, request: Request, field: str, now: float) -> Verdict:

@@ -49,7 +49,7 @@ _LAST_ACK = 0.5
 # Seconds after which a changed password counts; a look costs some microseconds.
 _USERS_EVERY = 1.0
 
-# A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as QUIC has it, RFC 9000 §8).
+# A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as in RFC 9000 §8).
 _MOST_BYTES_BACK = 3
 
 logger = logging.getLogger("ringback.server")

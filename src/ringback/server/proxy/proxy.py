@@ -195,7 +195,10 @@ class Proxy:
 
     def _names_address_of_record(self, place: Place) -> bool:
         """Whether the remote target of a dialog is a user of ours, for the location service to resolve, rather than a device's address."""
-        return place.aor is not None and isinstance(place.uri, SipUri) and self._domains.is_ours(place.uri)
+        if place.aor is None or not isinstance(place.uri, SipUri):
+            return False
+        # Where a domain is an address, devices at other ports of that address are no users of it.
+        return self._domains.is_own_address(place.uri) if place.address is not None else self._domains.is_ours(place.uri)
 
     def _follow(self, context: ResponseContext, request: Request, decision: Decision, now: float) -> None:
         """Does what a decision that took its time says, unless the caller gave up meanwhile."""
