@@ -323,6 +323,32 @@ def test_a_2xx_without_a_fitting_answer_is_acknowledged_and_a_bye_follows(method
     on_stage(scenario)
 
 
+def test_what_the_invite_required_is_required_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        bob = await stage.party("bob", "alice")
+        call = alice.call(bob.uri, requires=["100rel", "timer"])
+        await call.place()
+        request = await bob.hears("INVITE")
+        assert request.require == ["100rel", "timer"]
+        bob.reply(request, 200, extra=SDP, body=description().encode())
+        await bob.hears("ACK")
+        await call.answered()
+        updating = asyncio.ensure_future(call.modify(None, method="UPDATE"))
+        update = await bob.hears("UPDATE")
+        assert update.require == ["timer"]
+        bob.reply(update, 200)
+        await updating
+        holding = asyncio.ensure_future(call.hold())
+        hold = await bob.hears("INVITE")
+        assert hold.require == ["100rel", "timer"]
+        await taken(bob, hold)
+        await holding
+        await ends(bob, call)
+
+    on_stage(scenario)
+
+
 def test_a_2xx_that_comes_after_the_bye_is_acknowledged_and_changes_nothing() -> None:
     """RFC 5407 §3.2.3."""
 
