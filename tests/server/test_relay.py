@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from ringback.message.message import Response
 from tests.server.party import SERVER, House, simulated
+from tests.server.proving import answering, guarded, guest
 
 # How an inner host may be written in a URI or Via.
 HOSTS = [
@@ -92,10 +94,11 @@ def strangers(house: House, allowed: set[str]) -> list[tuple[str, bytes]]:
     return [(passed.destination[0], passed.octets[:60]) for passed in house.sent if passed.destination[0] not in allowed]
 
 
+@pytest.mark.parametrize("auth", ["none", "digest"])
 @pytest.mark.parametrize("carrier", CARRIERS)
 @simulated
-async def test_nothing_reaches_a_host_that_a_stranger_names(carrier: str) -> None:
-    async with House(waits=False) as house:
+async def test_nothing_reaches_a_host_that_a_stranger_names(carrier: str, auth: str) -> None:
+    async with House(waits=False, auth=auth) as house:
         for name in ("localhost", "inner.example", "metadata.internal", "sub.example.com", f"{SERVER}.inner.example"):
             house.names[name] = ["10.0.0.1"]
         mallory = await house.party("mallory", "198.51.100.1")
@@ -110,6 +113,26 @@ async def test_nothing_reaches_a_host_that_a_stranger_names(carrier: str) -> Non
         await asyncio.sleep(40)
         assert strangers(house, {mallory.host, "192.0.2.2"}) == []
         assert mallory.heard
+
+
+@pytest.mark.parametrize("carrier", [carrier for carrier in CARRIERS if not carrier.startswith(("invented", "strict router"))])
+@simulated
+async def test_a_password_opens_no_way_to_other_hosts_either(carrier: str) -> None:
+    async with guarded(waits=False) as house:
+        for name in ("localhost", "inner.example", "metadata.internal", "sub.example.com", f"{SERVER}.inner.example"):
+            house.names[name] = ["10.0.0.1"]
+        alice, bob = await guest(house, "alice"), await house.party("bob", q=1.0)
+        for host in HOSTS:
+            parts = CARRIERS[carrier](host)
+            request = alice.request("MESSAGE", "sip:placeholder@example.com", **{k: v for k, v in parts.items() if k != "uri"})
+            request.uri_text = parts["uri"]
+            alice.send(request)
+            await asyncio.sleep(0.1)
+            response = alice.heard[-1].message
+            if isinstance(response, Response) and response.status == 407:
+                alice.send(answering(alice, request, response))
+        await asyncio.sleep(40)
+        assert strangers(house, {alice.host, bob.host}) == []
 
 
 @simulated
