@@ -11,6 +11,7 @@ from ringback.agent.inspection import Refusal
 from ringback.agent.negotiation import description_of, put_description
 from ringback.agent.prack import is_reliable, is_settled, receive_reliable
 from ringback.agent.refusal import UNUSABLE, refusal_of
+from ringback.agent.reliable import TAG as RELIABLE
 from ringback.agent.session_timer import agree, ask_again, raise_minimum, shortness
 from ringback.dialog.glare import back_off
 from ringback.message.errors import SipParseError
@@ -95,6 +96,9 @@ async def _offer(session: Session, description: SessionDescription | None, metho
     request = session.request(method)
     session.core.add_capabilities(request)
     session.core.info_packages.put(request)
+    required = _required(session, method)
+    if required:
+        request.headers.append("Require", ", ".join(required))
     ask_again(session, request)
     if description is not None:
         put_description(request, description)
@@ -118,6 +122,14 @@ async def _offer(session: Session, description: SessionDescription | None, metho
     session.exchange = exchange if exchange.response is None else None
     await answered
     return exchange
+
+
+def _required(session: Session, method: str) -> list[str]:
+    """What our INVITE required is required again (RFC 4028 §7.4); reliable provisional responses of INVITEs alone (RFC 3262 §4)."""
+    invite = session.call.request
+    if not session.dialog.owns_call_id or "require" not in invite.headers.keys:
+        return []
+    return [tag for tag in invite.require if method == "INVITE" or tag != RELIABLE]
 
 
 def _take_reliable(session: Session, exchange: Exchange, response: Response) -> None:
