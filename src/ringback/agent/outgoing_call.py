@@ -339,8 +339,10 @@ class OutgoingCall(Call):
         """The same request to another target (§8.1.3.4)."""
         request = _successor(exchange)
         # Who is there now asks for itself, and perhaps reaches us at another endpoint.
-        for name in ("Authorization", "Proxy-Authorization", "Contact"):
+        for name in ("Authorization", "Proxy-Authorization", "Contact", "P-Preferred-Identity"):
             request.headers.remove(name)
+        if self.anonymous_contact is not None:
+            request.headers.append("Contact", self.anonymous_contact)
         asked_for = invitation_of(uri, self.core.extensions)
         request.uri = asked_for.uri
         asked_for.put(request)

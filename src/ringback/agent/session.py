@@ -100,7 +100,11 @@ class Session:
         """The next request within the dialog; one that refreshes the target gets its Contact when it is sent."""
         request = self.dialog.request(method)
         core = self.core
-        if core.software is not None:
+        if self.call.privacy is not None:
+            request.headers.append("Privacy", self.call.privacy)
+            if method in ("INVITE", "UPDATE"):
+                request.headers.append("Contact", self.call.anonymous_contact or "")
+        elif core.software is not None:
             request.headers.append("User-Agent", core.software)
         if core.extensions and method not in TARGET_REFRESH:
             # RFC 4028 §7.1: in each request; those that refresh the target say more of what we can do.
