@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from ringback.sdp.codec import PCMA, PCMU, TELEPHONE_EVENT
 from ringback.sdp.description import SessionDescription
 from ringback.sdp.media import MediaDescription
+from ringback.sdp.origin import Origin
 
 
 class Media(Protocol):
@@ -30,7 +32,12 @@ MediaFactory = Callable[[str], Media]
 # RFC 863: what is sent there is thrown away. Nobody listens, so no port needs to be held.
 _DISCARD = 9
 
-_AUDIO = MediaDescription.audio(_DISCARD, codecs=[PCMU, PCMA, TELEPHONE_EVENT])
+
+@lru_cache(maxsize=64)
+def _at(host: str) -> SessionDescription:
+    """What silent media of a host can do."""
+    audio = MediaDescription.audio(_DISCARD, codecs=[PCMU, PCMA, TELEPHONE_EVENT])
+    return SessionDescription.new(host, session_id=0, media=[audio])
 
 
 class SilentMedia:
@@ -39,8 +46,9 @@ class SilentMedia:
     __slots__ = ("_capabilities", "local", "remote")
 
     def __init__(self, host: str) -> None:
+        self._capabilities = _at(host).copy()
         # RFC 8866 §5.2: numbers that nobody else has; 62 bits are what every peer can count.
-        self._capabilities = SessionDescription.new(host, session_id=secrets.randbits(62), media=[_AUDIO.copy()])
+        self._capabilities.origin = Origin.of(host, secrets.randbits(62), 1)
         self.local: SessionDescription | None = None
         self.remote: SessionDescription | None = None
 

@@ -138,7 +138,7 @@ class Negotiation:
     def answer(self) -> SessionDescription:
         """Our answer to the peer's open offer, as proposed if it was; `NotAcceptable` where nothing in it can be done."""
         answer = self._proposed or self._make_answer()
-        self.exchange.answer(answer)
+        self.exchange.answer(answer, is_made=True)
         self._proposed = None
         self._agree()
         return answer
@@ -163,7 +163,7 @@ class Negotiation:
             return self.answer()
         except NotAcceptable:
             refusal = make_refusal(self._open_offer(), self.media.capabilities(), former=self.exchange.sent)
-            self.exchange.answer(refusal)
+            self.exchange.answer(refusal, is_made=True)
             return refusal
 
     def roll_back(self) -> None:

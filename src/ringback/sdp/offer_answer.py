@@ -105,13 +105,17 @@ class OfferAnswer:
         state = self._next_of_peer(RECEIVED_OFFER)
         self.state, self.pending = state, description
 
-    def answer(self, description: SessionDescription) -> None:
-        """Ours goes out as the answer; both are in force. ValueError where there is nothing to answer or it does not fit (§6)."""
+    def answer(self, description: SessionDescription, *, is_made: bool = False) -> None:
+        """Ours goes out as the answer; both are in force. ValueError where there is nothing to answer or it does not fit (§6).
+
+        One that `is_made` by `make_answer` or `make_refusal` for the open offer and after `sent` fits and is not looked at.
+        """
         state = self._next(ANSWER)
         assert self.pending is not None
-        fault = misfit(self.pending, description) or impropriety(self.pending, description) or self._succession_fault(description)
-        if fault is not None:
-            raise ValueError(fault)
+        if not is_made:
+            fault = misfit(self.pending, description) or impropriety(self.pending, description) or self._succession_fault(description)
+            if fault is not None:
+                raise ValueError(fault)
         self._send(description)
         self._agree(state, description, self.pending)
 

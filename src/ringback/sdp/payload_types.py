@@ -9,26 +9,47 @@ from ringback.sdp.format import is_rtp, lower
 _FREE = (*range(96, 128), *range(35, 64))
 """Numbers for a codec whose own is taken: the dynamic ones first, then those that RFC 5761 §4 leaves beside RTCP."""
 
+_MOST_UNREAD = 4
+"""Exchanges kept as they are. A choice: a description takes some 2 kB, its numbers 200 octets."""
+
 
 class PayloadTypes:
     """Per stream, the codec of each dynamic number that either side has used. A slot with a new medium begins anew."""
 
-    __slots__ = ("_slots",)
+    __slots__ = ("_read", "_unread")
 
     def __init__(self) -> None:
-        self._slots: list[tuple[str, dict[int, Codec]]] = []
+        self._read: list[tuple[str, dict[int, Codec]]] = []
+        # Most sessions have one exchange and nobody ever asks what its numbers stood for.
+        self._unread: list[tuple[SessionDescription, SessionDescription]] = []
 
     def learn(self, local: SessionDescription, remote: SessionDescription) -> None:
-        """Takes note of what two descriptions say that are now in force."""
+        """Takes note of two descriptions that are in force from now on."""
+        self._unread.append((local, remote))
+        if len(self._unread) > _MOST_UNREAD:
+            self._catch_up()
+
+    @property
+    def _slots(self) -> list[tuple[str, dict[int, Codec]]]:
+        """The kind and the numbers of each m= line."""
+        self._catch_up()
+        return self._read
+
+    def _catch_up(self) -> None:
+        unread, self._unread = self._unread, []
+        for local, remote in unread:
+            self._note(local, remote)
+
+    def _note(self, local: SessionDescription, remote: SessionDescription) -> None:
         for slot, (ours, theirs) in enumerate(zip(local.media, remote.media, strict=True)):
             kind = lower(ours.kind)
             is_refused = ours.is_rejected or theirs.is_rejected
-            if slot == len(self._slots):
-                self._slots.append((kind, {}))
-            elif is_refused or self._slots[slot][0] != kind:
-                self._slots[slot] = (kind, {})
+            if slot == len(self._read):
+                self._read.append((kind, {}))
+            elif is_refused or self._read[slot][0] != kind:
+                self._read[slot] = (kind, {})
             if not is_refused:
-                known = self._slots[slot][1]
+                known = self._read[slot][1]
                 for codec in ours.codecs + theirs.codecs:
                     if codec.is_dynamic:
                         known.setdefault(codec.payload_type, codec)
