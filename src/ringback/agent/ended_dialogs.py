@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from ringback.dialog.dialog import Dialog
 from ringback.message.grammar import ascii_lower
 
@@ -17,13 +19,13 @@ class EndedDialogs:
     __slots__ = ("_ended",)
 
     def __init__(self) -> None:
-        self._ended: dict[_Name, float] = {}
+        self._ended: OrderedDict[_Name, float] = OrderedDict()
 
     def add(self, dialog: Dialog, now: float) -> None:
         """Notes that a dialog has ended."""
         ended = self._ended
         if len(ended) >= MAX_ENDED:
-            del ended[next(iter(ended))]
+            ended.popitem(last=False)
         ended[_name(dialog.call_id, dialog.local_tag, dialog.remote_tag or "0")] = now
 
     def has_since(self, call_id: str, local_tag: str, remote_tag: str, earliest: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ringback.agent.errors import CallEnded, TransferFailed
 from ringback.agent.exchange import Exchange
@@ -23,6 +23,8 @@ from ringback.message.message import Request, Response
 if TYPE_CHECKING:
     from ringback.agent.core import AgentCore
     from ringback.agent.session import Session
+
+T = TypeVar("T")
 
 DEFAULT_PATIENCE = 180.0
 """Seconds until there must be a result. A choice, RFC 3515 leaves it open: timer C gives a call as long to ring (RFC 3261 §16.6)."""
@@ -220,12 +222,8 @@ class Reference:
         """The final status, sending the REFER if that was not done. Raises `TransferFailed`."""
         self.send()
         try:
-            while True:
-                try:
-                    return await asyncio.shield(self._result)
-                except CallEnded:
-                    # The call through which we refer ended under its coroutine; what the peer says of the result counts all the same.
-                    continue
+            # The call through which we refer may end first; what the peer says of the result counts all the same.
+            return await undisturbed(self._result)
         except asyncio.CancelledError:
             if not self._result.done():
                 self._result.cancel()
@@ -234,6 +232,16 @@ class Reference:
 
     def __await__(self) -> Generator[Any, Any, StatusLine]:
         return self.result().__await__()
+
+
+async def undisturbed(future: asyncio.Future[T]) -> T:
+    """Waits for a future, whatever call ends meanwhile under the coroutine that waits."""
+    while True:
+        try:
+            return await asyncio.shield(future)
+        except CallEnded:
+            if future.done():
+                return future.result()
 
 
 def _is_silent(response: Response) -> bool:

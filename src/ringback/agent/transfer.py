@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ringback.agent.errors import CallEnded, TransferFailed
+from ringback.agent.errors import TransferFailed
 from ringback.agent.identity import who
 from ringback.agent.outgoing_call import OutgoingCall
-from ringback.agent.refer import DEFAULT_PATIENCE, OnProgress, Reference
+from ringback.agent.refer import DEFAULT_PATIENCE, OnProgress, Reference, undisturbed
 from ringback.agent.sipfrag import StatusLine
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
@@ -53,8 +53,7 @@ async def transfer_attended(
             raise
         referee, replaced = replaced, referee
         result = await _refer_to_call(referee, replaced, patience, on_progress)
-    await referee.hang_up()
-    await _let_go(replaced)
+    await undisturbed(call.core.spawn(_part(referee, replaced)))
     return result
 
 
@@ -129,12 +128,11 @@ def refer_to_of(replaced: Call) -> list[str]:
     return found
 
 
-async def _let_go(replaced: Call) -> None:
-    """Its peer hangs up on us as soon as it has replaced us (RFC 3891 §3); where it does not, we do."""
+async def _part(referee: Call, replaced: Call) -> None:
+    """We hang up on the one that has called, and the other one on us as soon as it has replaced us (RFC 3891 §3), or else we on it."""
+    await referee.hang_up()
     try:
         async with asyncio.timeout(replaced.core.timers.t2):
             await replaced.ended()
     except TimeoutError:
         await replaced.hang_up()
-    except CallEnded:
-        return
