@@ -493,6 +493,33 @@ def test_the_roles_stay_whoever_asks_and_min_se_is_remembered() -> None:
     on_stage(scenario)
 
 
+def test_a_refresh_without_an_interval_turns_the_timer_off() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, request = await called(stage, KNOWS + "Session-Expires: 600\n", session_expires=None)
+        dialog = await standing(alice, request)
+        alice.within("UPDATE", dialog, cseq=2, extra=KNOWS + "Contact: <sip:alice@192.0.2.2>")
+        assert texts(await alice.hears("200 UPDATE")) == (None, None)
+        await alice.hears_nothing(4000)
+        await hang_up(alice, dialog)
+
+    on_stage(scenario)
+
+
+def test_a_refresh_that_is_refused_while_the_peer_refreshes_is_not_tried_again() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, request = await called(stage, "Allow: INVITE, UPDATE\nSession-Expires: 600\n")
+        dialog = await standing(alice, request)
+        ours = await alice.hears("UPDATE")
+        extra = KNOWS + "Session-Expires: 600;refresher=uac\nContact: <sip:alice@192.0.2.2>"
+        alice.within("UPDATE", dialog, cseq=2, extra=extra)
+        await alice.hears("200 UPDATE")
+        alice.reply(ours, 500)
+        alice.reply(await alice.hears("BYE"), 200)
+        assert now() == 300 + 568
+
+    on_stage(scenario)
+
+
 # Two agents.
 
 
