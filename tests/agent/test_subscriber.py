@@ -39,6 +39,7 @@ def test_a_subscription_is_refreshed_in_its_dialog_before_it_ends() -> None:
         ("Expires: 600", "active", 600),
         ("Expires: 600", "active;expires=300", 300),
         ("Expires: 9999", "active", 3600),
+        ("Expires: 600", "active;expires=4294967295", 3600),
         ("Subject: none", "pending", 3600),
     ],
 )

@@ -28,8 +28,9 @@ def notify(
     body: str = "",
     content_type: str = PIDF,
     extra: str = "",
+    is_sent: bool = True,
 ) -> Request:
-    """Sends the NOTIFY that a peer's SUBSCRIBE asks for; gives it."""
+    """The NOTIFY that a peer's SUBSCRIBE asks for, sent unless it is not to be."""
     fields = [] if event is None else [f"Event: {event}"]
     if state is not None:
         fields.append(f"Subscription-State: {state}")
@@ -38,7 +39,7 @@ def notify(
     if extra:
         fields.append(extra)
     to = subscribe.headers.text("To") or ""
-    return party.ask(
+    request = party.request(
         "NOTIFY",
         subscribe.contact.uri_text,
         from_=to if ";tag=" in to else f"{to};tag={tag}",
@@ -49,6 +50,9 @@ def notify(
         extra="\n".join(fields),
         body=body,
     )
+    if is_sent:
+        party.send(request)
+    return request
 
 
 class Watcher:

@@ -196,7 +196,8 @@ class Subscriber:
             self._end(Ending(notification.reason or "terminated", notification.retry_after))
         elif notification.expires is not None:
             self.is_told = True
-            self.last(notification.expires)
+            # §4.2.2: a notifier never gives more than was asked for.
+            self.last(notification.expires if self.requested is None else min(notification.expires, self.requested))
         elif self.expires_at is None:
             self.last(DEFAULT_EXPIRES if self.granted is None else self.granted)
 
