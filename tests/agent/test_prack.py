@@ -53,6 +53,7 @@ def test_every_invite_says_that_reliable_responses_are_known_and_acknowledges_th
     async def scenario(stage: Stage) -> None:
         call, bob, request = await placed(stage)
         assert "100rel" in request.supported
+        assert {"PRACK", "UPDATE"} <= set(request.headers.values("Allow"))
         assert request.require == []
         reliably(bob, request, 776656)
         prack = await bob.hears("PRACK")
