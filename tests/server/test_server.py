@@ -1,6 +1,7 @@
 """Which role receives which request, what the server says of itself, how it starts and ends (RFC 3261 §8.2, §11.2, §16.2)."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -343,3 +344,26 @@ async def test_a_udp_port_brings_the_same_port_for_tcp() -> None:
         for transport in ("UDP", "TCP"):
             alice.ask("OPTIONS", f"sip:{SERVER}", transport=transport)
             await alice.hears("200 OPTIONS")
+
+
+@simulated
+async def test_users_that_cannot_be_read_are_reported_once_and_stay_as_they_were(tmp_path: Path) -> None:
+    async with House(auth="digest", data=tmp_path, domains=(), waits=False) as house:
+        other = sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)
+        other.execute("INSERT INTO user (name, domain) VALUES ('alice', 'z.example'), ('bob', 'a.example')")
+        other.execute("INSERT INTO meta VALUES ('users', 1)")
+        await asyncio.sleep(1.5)
+        assert (len(house.server.users), house.server.domains.names) == (2, ("z.example", "a.example"))
+        other.execute("ALTER TABLE user RENAME TO people")
+        other.execute("UPDATE meta SET value = 2 WHERE name = 'users'")
+        await asyncio.sleep(5)
+        assert [
+            report for report in house.reports if "changes of users are not seen" in report and "no such table" in report
+        ] == house.reports
+        assert len(house.reports) == 1
+        assert len(house.server.users) == 2
+        other.execute("ALTER TABLE people RENAME TO user")
+        other.execute("DELETE FROM user WHERE name = 'alice'")
+        assert house.server.reload() is None
+        assert house.server.domains.names == ("a.example",)
+        other.close()
