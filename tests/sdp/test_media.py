@@ -160,6 +160,7 @@ def test_codecs_that_cannot_be_written_change_nothing(codecs: list[Codec]) -> No
         (" 20 ", 20),
         ("60000", 60_000),
         ("60001", None),
+        ("0.0005", None),
         ("0", None),
         ("", None),
         ("x", None),

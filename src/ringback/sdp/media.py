@@ -15,6 +15,8 @@ from ringback.sdp.rtcp import Rtcp
 from ringback.sdp.section import Section
 
 MAX_PORT = 65_535
+MIN_TIME = 0.001
+"""Shortest packet time, in milliseconds. A choice: no packet holds less than a sample, and no codec has a million a second."""
 MAX_TIME = 60_000
 """Longest packet time, in milliseconds. A choice: no packet holds a minute."""
 
@@ -181,14 +183,15 @@ class MediaDescription(Section):
         if text is None:
             return None
         try:
-            return parse_decimal(text.strip(" "), MAX_TIME) or None
+            milliseconds = parse_decimal(text.strip(" "), MAX_TIME)
         except SdpError:
             return None
+        return milliseconds if milliseconds >= MIN_TIME else None
 
     def _set_time(self, name: str, milliseconds: float | None) -> None:
         if milliseconds is None:
             self.remove_attribute(name)
-        elif 0.001 <= milliseconds <= MAX_TIME:
+        elif MIN_TIME <= milliseconds <= MAX_TIME:
             self.set_attribute(name, f"{milliseconds:.3f}".rstrip("0").rstrip("."))
         else:
             raise ValueError("a packet time is from a microsecond to a minute")
