@@ -101,8 +101,9 @@ def sip_uri(text: str, what: str) -> SipUri:
         raise Fault(f"{what}: {printable(text)} is a number of the domain of --user, which is missing")
     if not isinstance(uri, SipUri):
         raise Fault(f"{what}: {printable(text)} is no SIP URI")
-    if uri.scheme == "sips" or uri.transport not in (None, "udp", "tcp"):
-        raise Fault(f"{what}: the transport {'tls' if uri.scheme == 'sips' else uri.transport} is not built yet; allowed are udp and tcp")
+    transport = "tls" if uri.scheme == "sips" else (uri.transport or "udp").lower()
+    if transport not in ("udp", "tcp"):
+        raise Fault(f"{what}: the transport {printable(transport)} is not built yet; allowed are udp and tcp")
     return uri
 
 

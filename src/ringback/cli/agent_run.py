@@ -21,27 +21,30 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that a goodbye may take in all: four copies of a request over UDP are sent by then (timer E). A choice."""
 
+# Seconds within which a second signal is the same Ctrl-C, come by another way: to the whole group of processes and from a wrapper. A choice.
+_SAME = 0.2
+
 _PERIOD = 0.02
 
 Act = Callable[["UserAgent", LiveState], Awaitable[int]]
 """What a command does with an open agent; gives its exit status. It is cancelled when the user has enough of it."""
 
 
-def run_agent(options: AgentOptions, act: Act, *, interrupted: int = INTERRUPTED, **more: Any) -> NoReturn:
-    """Runs a command and ends with its status, `interrupted` where it was cancelled. `more` is for `UserAgent`.
+def run_agent(options: AgentOptions, act: Act, *, says_goodbye: bool = True, **more: Any) -> NoReturn:
+    """Runs a command and ends with its status. `more` is for `UserAgent`. Without `says_goodbye` Ctrl-C leaves nothing to be said.
 
     Raises `Fault` for what cannot be done as told.
     """
-    raise SystemExit(asyncio.run(_Run(options, act, interrupted, more).run()))
+    raise SystemExit(asyncio.run(_Run(options, act, says_goodbye, more).run()))
 
 
 class _Run:
-    def __init__(self, options: AgentOptions, act: Act, interrupted: int, more: dict[str, Any]) -> None:
+    def __init__(self, options: AgentOptions, act: Act, says_goodbye: bool, more: dict[str, Any]) -> None:
         self._options = options
         self._act = act
-        self._interrupted = interrupted
+        self._says_goodbye = says_goodbye
         self._more = more
-        self._is_stopping = False
+        self._stopped_at: float | None = None
         self._is_hurried = False
         self._main: asyncio.Task[int]
         self._state: LiveState
@@ -64,13 +67,18 @@ class _Run:
 
     def _stop(self) -> None:
         """The first time: says goodbye, which takes as long as it may. The second time: ends at once."""
+        loop = asyncio.get_running_loop()
         if self._main.done():
             return
-        if self._is_stopping:
+        if self._stopped_at is not None:
+            if loop.time() - self._stopped_at > _SAME:
+                self._hurry()
+            return
+        self._stopped_at = loop.time()
+        if not self._says_goodbye:
             self._hurry()
             return
-        self._is_stopping = True
-        asyncio.get_running_loop().call_later(PATIENCE, self._hurry)
+        loop.call_later(PATIENCE, self._hurry)
         self._state.show(self, "saying goodbye; Ctrl-C again ends at once", spins=True)
         self._main.cancel()
 
@@ -87,7 +95,7 @@ class _Run:
         try:
             return await self._perform(agent)
         except asyncio.CancelledError:
-            return self._interrupted
+            return INTERRUPTED
         finally:
             await self._part(agent)
 
@@ -103,25 +111,29 @@ class _Run:
             raise Fault(str(error)) from None
 
     async def _part(self, agent: UserAgent) -> None:
-        """Lets what was said arrive, then closes the agent; what has no answer by then will have none."""
+        """Lets what was said arrive, then closes the agent; what has no answer in time will have none."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + (0.0 if self._is_hurried else PATIENCE)
-        closing = loop.create_task(_settle(agent, end))
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            # Hurried: the rest needs no waiting.
-            closing.cancel()
-        for task in list(agent.core.tasks):
-            task.cancel()
-        await agent.close()
+        end = loop.time() + PATIENCE
 
+        def is_late() -> bool:
+            return self._is_hurried or loop.time() >= end
 
-async def _settle(agent: UserAgent, end: float) -> None:
-    """Waits, to a moment by the loop's clock, until no transaction awaits what a peer still has to send."""
-    loop = asyncio.get_running_loop()
-    while loop.time() < end and (agent.core.tasks or _is_awaiting(agent)):  # noqa: ASYNC110 - looked at, so that no transaction has to tell
-        await asyncio.sleep(_PERIOD)
+        async def close() -> None:
+            while not is_late() and (agent.core.tasks or _is_awaiting(agent)):  # noqa: ASYNC110 - no transaction tells
+                await asyncio.sleep(_PERIOD)
+            await agent.close()
+
+        closing = loop.create_task(close())
+        while not closing.done():
+            try:
+                await asyncio.wait([closing], timeout=_PERIOD)
+            except asyncio.CancelledError:
+                # The user is in a hurry, and finds no patience at the next look.
+                pass
+            if is_late():
+                for task in list(agent.core.tasks):
+                    task.cancel()
+        closing.result()
 
 
 def _is_awaiting(agent: UserAgent) -> bool:

@@ -11,13 +11,18 @@ from ringback.trace.printable import printable
 if TYPE_CHECKING:
     from ringback.agent.call import Call
     from ringback.cli.live_state import LiveState
+    from ringback.message.fields.name_addr import NameAddr
 
 
 def party(call: Call) -> str:
     """The other side, fit to be shown: its name, where it says one, and its URI."""
-    remote = call.remote
-    uri = printable(remote.uri_text)
-    return f"{printable(remote.display_name)} <{uri}>" if remote.display_name else uri
+    return shown(call.remote)
+
+
+def shown(address: NameAddr) -> str:
+    """A name and a URI, or the URI alone, fit to be shown."""
+    uri = printable(address.uri_text)
+    return f"{printable(address.display_name)} <{uri}>" if address.display_name else uri
 
 
 async def stay(call: Call, state: LiveState, hang_up_after: float | None, **fields: str) -> None:
@@ -34,7 +39,9 @@ async def stay(call: Call, state: LiveState, hang_up_after: float | None, **fiel
         pass
     finally:
         seconds = state.drop(call)
-        # Also where Ctrl-C has ended it, whose way out this is.
-        await hang_up(call)
-        line = f"call with {other} ended after {clock(seconds)}: {printable(call.reason or '')}"
-        state.tell("ended", line, seconds=round(seconds, 3), why=call.reason, **fields)
+        try:
+            # Also where Ctrl-C has ended it, whose way out this is.
+            await hang_up(call)
+        finally:
+            line = f"call with {other} ended after {clock(seconds)}: {printable(call.reason or '')}"
+            state.tell("ended", line, seconds=round(seconds, 3), why=call.reason, **fields)

@@ -86,7 +86,7 @@ class LiveState:
 
     def show(self, key: object, text: str, *, spins: bool = False) -> None:
         """From now on this goes on, and is shown with its own clock until `drop`; what went on under this key is over."""
-        self._ongoing[key] = _Ongoing(Text(text), self._loop.time(), spins)
+        self._ongoing[key] = _Ongoing(Text(text, no_wrap=True, overflow="ellipsis"), self._loop.time(), spins)
 
     def drop(self, key: object) -> float:
         """This does not go on any more. Gives how many seconds it has."""

@@ -49,7 +49,7 @@ def message(uri: str, text: str | None, content_type: str | None, expires: float
         state.tell("sent", line, "green", uri=recipient, status=response.status, reason=response.reason)
         return DONE
 
-    run_agent(options, act)
+    run_agent(options, act, says_goodbye=False)
 
 
 def _typed() -> str:

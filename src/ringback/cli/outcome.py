@@ -43,7 +43,10 @@ def explain(error: RequestFailed, has_password: bool = True) -> str:
 
     response = error.response
     if response is None:
-        return f"no answer: {printable(error.reason)}" if error.status == 408 else printable(error.reason)
+        reason = printable(error.reason)
+        if error.status == 408:
+            return reason if reason.startswith(("no", "No")) else f"no answer: {reason}"
+        return reason if reason.startswith("no way") else f"nobody can be reached there: {reason}"
     line = f"{response.status} {printable(response.reason)}"
     if isinstance(error, AuthenticationFailed):
         return f"{line}: {_why_not_authenticated(response, has_password)}"

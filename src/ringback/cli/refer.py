@@ -54,7 +54,7 @@ def refer(uri: str, target: str, patience: float, is_silent: bool, options: Agen
         _say(state, result, asked if is_silent else target, "green")
         return DONE
 
-    run_agent(options, act)
+    run_agent(options, act, says_goodbye=False)
 
 
 def _say(state: LiveState, status: StatusLine, who: str, style: str) -> None:

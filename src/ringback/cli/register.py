@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -44,9 +45,12 @@ def register(expires: float, registrar: str | None, q: float | None, is_query: b
         if is_removal:
             return await _remove(agent, state, where)
         async with Registered(agent, state, options, registrar=where, expires=int(expires), q=q) as registered:
-            return await registered.refused
+            try:
+                return await registered.refused
+            except asyncio.CancelledError:
+                return DONE
 
-    run_agent(options, act, interrupted=DONE)
+    run_agent(options, act, says_goodbye=not (is_query or is_removal))
 
 
 def _registrar(text: str) -> str:

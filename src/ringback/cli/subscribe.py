@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -29,9 +30,7 @@ _REFUSALS = frozenset(("rejected", "noresource", "giveup"))
 @click.command(short_help="Watch an event package: presence, dialog, message-summary …", epilog=EXIT_STATUS)
 @click.argument("uri")
 @click.argument("event")
-@click.option(
-    "--expires", default="1h", show_default=True, type=duration_between(0, 2**32 - 1), help="How long to ask for; 0 asks once."
-)
+@click.option("--expires", default="1h", show_default=True, type=duration_between(0, 2**32 - 1), help="How long to ask for; 0 asks once.")
 @click.option("--accept", metavar="TYPE/SUBTYPE", multiple=True, help="A type of body that is understood; may be repeated.  [default: any]")
 @click.option("--once", "is_once", is_flag=True, help="End after the first state.")
 @agent_options
@@ -60,15 +59,24 @@ def subscribe(uri: str, event: str, expires: float, accept: tuple[str, ...], is_
         try:
             async with subscription:
                 state.show(subscription, f"subscribed to {what}; Ctrl-C unsubscribes")
-                async for notification in subscription:
-                    _say(state, notification)
-                    if is_once:
-                        return DONE
+                await _watch(subscription, state, is_once)
         finally:
             state.drop(subscription)
         return _conclude(state, subscription, what)
 
-    run_agent(options, act, interrupted=DONE)
+    run_agent(options, act)
+
+
+async def _watch(subscription: Subscription, state: LiveState, is_once: bool) -> None:
+    """Says every state until the notifier ends it, or the user has enough of it."""
+    try:
+        async for notification in subscription:
+            _say(state, notification)
+            if is_once:
+                return
+    except asyncio.CancelledError:
+        # Leaving the subscription says goodbye.
+        return
 
 
 def _say(state: LiveState, notification: Notification) -> None:
@@ -94,7 +102,7 @@ def _say(state: LiveState, notification: Notification) -> None:
 
 
 def _conclude(state: LiveState, subscription: Subscription, what: str) -> int:
-    """The notifier has ended it."""
+    """It is over: we have left it, or the notifier has ended it."""
     reason = subscription.reason or ""
     line = f"subscription to {what} ended: {printable(reason)}"
     if subscription.retry_after is not None:
