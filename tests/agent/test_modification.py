@@ -165,6 +165,28 @@ def test_a_peer_that_is_never_ready_has_refused(monkeypatch: pytest.MonkeyPatch)
     on_stage(scenario)
 
 
+def test_what_is_offered_after_a_491_continues_what_was_agreed_meanwhile() -> None:
+    async def scenario(stage: Stage) -> None:
+        call, bob, request = await standing(stage)
+        holding = asyncio.ensure_future(call.hold())
+        bob.reply(await bob.hears("INVITE"), 491)
+        await bob.hears("ACK")
+        dialog = Dialog(bob, bob, request, Response(200, headers=reversed_ends(request)))
+        theirs = description(2, "audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 31")
+        invite = bob.within("INVITE", dialog, cseq=1, extra=f"Contact: <{bob.uri}>\n{SDP}", body=theirs)
+        ok = await bob.hears("200 INVITE")
+        bob.within("ACK", Dialog(bob, bob, invite, ok), cseq=1)
+        again = await bob.hears("INVITE")
+        assert [medium.kind for medium in parsed(again).media] == ["audio", "video"]
+        # The answer between held already, as was wanted.
+        assert again.body == ok.body
+        await taken(bob, again, description(3, "audio 4000 RTP/AVP 0\r\na=recvonly\r\nm=video 0 RTP/AVP 31"))
+        await holding
+        await ends(bob, call)
+
+    on_stage(scenario)
+
+
 def test_who_hangs_up_meanwhile_tries_no_more() -> None:
     async def scenario(stage: Stage) -> None:
         call, bob, _ = await standing(stage)

@@ -224,6 +224,29 @@ def test_an_offer_in_a_prack_that_is_refused_leaves_all_as_it_was() -> None:
     on_stage(scenario)
 
 
+def test_a_program_that_fails_to_offer_costs_nobody_the_prack() -> None:
+    async def scenario(stage: Stage) -> None:
+        def fail(_: SessionDescription) -> SessionDescription:
+            raise LookupError("no idea")
+
+        alice = await stage.agent("alice")
+        bob = await stage.party("bob", "alice")
+        call = alice.call(bob.uri)
+        call.reoffer = fail
+        await call.place()
+        request = await bob.hears("INVITE")
+        reliably(bob, request, 1, 183, body=description())
+        prack = await bob.hears("PRACK")
+        assert prack.body == b""
+        assert [type(fault["exception"]) for fault in stage.faults] == [LookupError]
+        stage.faults.clear()
+        bob.reply(prack, 200)
+        await answered(bob, call, request)
+        await ends(bob, call)
+
+    on_stage(scenario)
+
+
 @pytest.mark.parametrize("body", ["", "nonsense"])
 def test_an_offer_in_a_prack_without_a_usable_answer_ends_the_early_dialog(body: str) -> None:
     async def scenario(stage: Stage) -> None:

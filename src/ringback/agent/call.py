@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -110,18 +110,19 @@ class Call:
 
     async def hold(self) -> None:
         """Puts the peer on hold, by a re-INVITE (RFC 3264 §8.4). Raises `RequestRejected` where the peer will not have it."""
-        await self._turn(self.standing().negotiation.hold(), True)
+        await self._turn(self.standing().negotiation.hold, True)
 
     async def resume(self) -> None:
         """Takes the peer back from hold."""
-        await self._turn(self.standing().negotiation.resume(), False)
+        await self._turn(self.standing().negotiation.resume, False)
 
-    async def _turn(self, description: SessionDescription, holds: bool) -> None:
-        negotiation = self.standing().negotiation
+    async def _turn(self, offer: Callable[[], SessionDescription], holds: bool) -> None:
+        session = self.standing()
+        negotiation = session.negotiation
         before, negotiation.holds = negotiation.holds, holds
         try:
-            await self.modify(description)
-        except RequestFailed:
+            await self.until(self.core.spawn(modify(session, offer)))
+        except (RequestFailed, ValueError):
             negotiation.holds = before
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.agent.errors import CallEnded, RequestFailed, failure
@@ -34,7 +35,11 @@ _PATIENCE = 128
 _LONGEST_WISH = 10
 
 
-async def modify(session: Session, description: SessionDescription | None, *, method: str = "INVITE") -> None:
+Wanted = SessionDescription | Callable[[], SessionDescription] | None
+"""A description to be offered, or what makes it when its turn has come; None for no offer."""
+
+
+async def modify(session: Session, wanted: Wanted, *, method: str = "INVITE") -> None:
     """Offers a new description, by re-INVITE or UPDATE; without one a re-INVITE asks the peer to offer, and an UPDATE only refreshes.
 
     The version in its o= line is seen to. Waits for whatever else is being negotiated, after a 491 the time that §14.1 names, after a 500
@@ -56,7 +61,7 @@ async def modify(session: Session, description: SessionDescription | None, *, me
             if session.is_over:
                 raise CallEnded("the call is over")
             before = session.negotiation.exchange.local
-            exchange = await _offer(session, description, method)
+            exchange = await _offer(session, wanted() if callable(wanted) else wanted, method)
             response = exchange.response
             assert response is not None, "the exchange has ended"
             if session.has_ended():

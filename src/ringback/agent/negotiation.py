@@ -96,6 +96,12 @@ class Negotiation:
         """The offer that ends our hold; it is not made yet."""
         return resumed(self._sent(), self.media.capabilities())
 
+    def in_force(self) -> SessionDescription:
+        """Our own description that is in force, to be offered once more."""
+        if self.exchange.local is None:
+            raise RuntimeError("nothing is agreed upon yet")
+        return self.exchange.local
+
     def _sent(self) -> SessionDescription:
         sent = self.exchange.sent
         if sent is None:

@@ -111,9 +111,14 @@ def _take_description(session: Session, exchange: Exchange, octets: bytes, prack
         return
     negotiation.receive(octets)
     answer = negotiation.exchange.remote
-    offer = None if reoffer is None or answer is None else reoffer(answer)
-    if offer is not None:
-        put_description(prack, negotiation.offer(offer))
+    if reoffer is None or answer is None:
+        return
+    try:
+        offer = reoffer(answer)
+        if offer is not None:
+            put_description(prack, negotiation.offer(offer))
+    except Exception as error:  # noqa: BLE001 - the program's own code, whatever it raises: the PRACK goes out without an offer
+        session.core.loop.call_exception_handler({"message": "what makes the offer of a PRACK failed", "exception": error})
 
 
 def _send(session: Session, receipt: Receipt, prack: Request) -> None:

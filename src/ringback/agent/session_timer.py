@@ -123,7 +123,7 @@ async def refresh(session: Session) -> None:
         await modify(session, None, method="UPDATE")
     else:
         # The same description under the same version: it says that nothing has changed.
-        await modify(session, session.negotiation.exchange.local)
+        await modify(session, session.negotiation.in_force)
 
 
 def ask(request: Request, interval: Interval, minimum: int = 0) -> None:
