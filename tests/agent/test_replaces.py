@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ringback import Call, CallEnded, CallRejected, IncomingCall, OutgoingCall, Request
+from ringback import Call, CallEnded, CallRejected, EventPackage, IncomingCall, OutgoingCall, Request
 from ringback.agent.media import SilentMedia
 from ringback.agent.replaces import is_sent_by_the_party
 from tests.agent.stage import Stage, on_stage
@@ -295,5 +295,24 @@ def test_a_party_whose_early_dialog_lost_to_another_cannot_be_replaced_there() -
         hanging_up = asyncio.ensure_future(call.hang_up())
         forked.reply(await forked.hears("BYE"), 200)
         await hanging_up
+
+    on_stage(scenario)
+
+
+def test_a_dialog_that_is_no_calls_cannot_be_replaced() -> None:
+    """RFC 3891 §3: one that a SUBSCRIBE has begun."""
+
+    async def scenario(stage: Stage) -> None:
+        bob = await stage.agent("bob", on_call=Phone())
+        bob.serve_event(EventPackage("presence", "application/pidf+xml", state=b"<presence/>"))
+        party = await stage.party("watcher", "bob")
+        subscribe = party.ask("SUBSCRIBE", stage.uri("bob"), extra="Event: presence")
+        ok = await party.hears("200 SUBSCRIBE")
+        notify = await party.hears("NOTIFY")
+        named = f"Replaces: {subscribe.call_id};to-tag={ok.to_tag};from-tag={subscribe.from_tag}"
+        invite = party.ask("INVITE", stage.uri("bob"), extra=named)
+        party.ack(invite, await party.hears("481 INVITE"))
+        assert len(bob.core.dialogs) == 1
+        party.reply(notify, 481)
 
     on_stage(scenario)

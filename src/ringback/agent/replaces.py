@@ -26,6 +26,8 @@ MayReplace = Callable[[Request, "Call"], bool]
 """Whether an INVITE may take the place of a call of ours."""
 
 
+# Departs from RFC 3891 §8: who may be authenticated at all is the program's affair, for a user agent shares no secret with strangers. It
+# sees in `call.replaces` what is at stake before it answers, and nothing is replaced unless it does.
 def knows_the_dialog(request: Request, replaced: Call) -> bool:
     """Whoever names the dialog may replace it: the default."""
     return True
