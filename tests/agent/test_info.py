@@ -255,7 +255,8 @@ def test_packages_are_agreed_upon_and_used_both_ways() -> None:
 
 def test_who_knows_packages_says_so_even_without_any_and_who_does_not_says_nothing() -> None:
     async def scenario(stage: Stage) -> None:
-        for name, options, recv_info in (("bob", {"info_packages": ()}, ""), ("carol", {}, None)):
+        cast: list[tuple[str, Any, str | None]] = [("bob", {"info_packages": ()}, ""), ("carol", {}, None)]
+        for name, options, recv_info in cast:
             agent = await stage.agent(name, on_call=answer, **options)
             alice = await stage.party(f"alice-{name}", name)
             for asks in (True, False):
@@ -302,8 +303,7 @@ def test_what_the_peer_takes_changes_with_a_reinvite_and_not_with_one_that_is_re
         _, alice = await cast(stage, keeps, on_info=Told(), info_packages=["tides"])
         dialog = await called(alice, "Recv-Info: weather, mood")
         [call] = calls
-        session = call.session
-        assert session is not None
+        session: Any = call.session
         assert session.peer_info_packages == {"weather", "mood"}
         again = alice.within(
             "INVITE", dialog, cseq=2, extra=f"{SDP}Recv-Info: stars\nContact: <{alice.uri}>", body=OFFER.replace("audio", "video")
