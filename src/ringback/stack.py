@@ -176,6 +176,11 @@ class Stack:
             self._is_pumping = True
             self._loop.call_soon(self.batch_ended)
 
+    def flush(self) -> None:
+        """Pumps now, unless a batch is being handled and will be pumped anyway: for a task that had something sent."""
+        if not self._is_pumping:
+            self.batch_ended()
+
     def run(self, action: Callable[[float], None]) -> None:
         """Calls `action(now)` from outside a handler (a task's end, a callback) and pumps what it gave rise to."""
         now = self._clock()

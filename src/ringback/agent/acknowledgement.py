@@ -49,4 +49,4 @@ class Acknowledgement:
         """Sends it, once more if it was sent before. Where nothing leads to the peer nothing is sent: its own time runs out then."""
         if self._flow is not None:
             self._core.layer.outgoing.append((self._octets, self._flow))
-            self._core.stack.wake()
+            self._core.stack.flush()

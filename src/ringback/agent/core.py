@@ -154,7 +154,7 @@ class AgentCore:
         """
         exchange = Exchange(self, request, on_response, dialog, next_hop, target)
         exchange.start(self.loop.time())
-        self.stack.wake()
+        self.stack.flush()
         return exchange
 
     async def ask(self, request: Request, *, dialog: Dialog | None = None, next_hop: str | None = None) -> Exchange:
@@ -198,7 +198,7 @@ class AgentCore:
     def respond(self, transaction: ServerTransaction, response: Response) -> None:
         """Answers through the machine; what is sent leaves within this turn of the loop."""
         self.layer.respond(transaction, response, self.loop.time())
-        self.stack.wake()
+        self.stack.flush()
 
     def refuse(self, event: RequestReceived, refusal: Refusal, *, tag: str | None = None) -> None:
         """Answers a request that is not acted upon; an ACK is never answered."""

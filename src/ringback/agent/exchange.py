@@ -233,7 +233,7 @@ class Exchange:
         self._why_cancelled = reason
         if self.transaction is not None and self.transaction.state == PROCEEDING:
             self._send_cancel(self.core.loop.time())
-            self.core.stack.wake()
+            self.core.stack.flush()
 
     def _send_cancel(self, now: float) -> None:
         transaction = self.transaction

@@ -189,7 +189,7 @@ class IncomingSubscription:
         self._exchange = Exchange(core, request, self._answered, self.dialog)
         self.is_notified = True
         self._exchange.start(core.loop.time())
-        core.stack.wake()
+        core.stack.flush()
 
     def _answered(self, response: Response, _now: float) -> None:
         if not response.is_final:

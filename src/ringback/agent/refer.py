@@ -126,7 +126,7 @@ class Reference:
         exchange = Exchange(core, request, on_response, None if self.session is None else self.session.dialog)
         self._event.exchange = exchange
         exchange.start(core.loop.time())
-        core.stack.wake()
+        core.stack.flush()
 
     def _answered(self, exchange: Exchange, response: Response) -> None:
         if not response.is_success:

@@ -230,7 +230,7 @@ class Subscriber:
         exchange = Exchange(core, request, on_response, self.dialog)
         self._exchange = exchange
         exchange.start(core.loop.time())
-        core.stack.wake()
+        core.stack.flush()
 
     def _answered(self, exchange: Exchange, response: Response, expires: int) -> None:
         if response.is_success:

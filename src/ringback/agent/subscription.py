@@ -159,7 +159,7 @@ class Subscription:
 
         exchange = Exchange(core, request, on_response, dialog)
         exchange.start(core.loop.time())
-        core.stack.wake()
+        core.stack.flush()
 
     def expect(self, request: Request) -> None:
         """A request outside dialogs, about to be sent, subscribes: the NOTIFYs that answer it establish the subscription."""

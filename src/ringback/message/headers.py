@@ -90,7 +90,7 @@ class Headers:
     A value to be set is text or a typed value; one with CR, LF or NUL raises `ValueError`, so no field can smuggle in another.
     """
 
-    __slots__ = ("_all", "_first", "keys", "lines")
+    __slots__ = ("_all", "_first", "_tags", "keys", "lines")
 
     keys: list[str]
     """The key of each field, in order; to be read only."""
@@ -102,6 +102,7 @@ class Headers:
         self.lines = []
         self._first: dict[str, Any] | None = None
         self._all: dict[str, list[Any]] | None = None
+        self._tags: dict[str, str | None] | None = None
         for name, value in fields:
             self.append(name, value)
 
@@ -113,6 +114,7 @@ class Headers:
         headers.lines = lines
         headers._first = None
         headers._all = None
+        headers._tags = None
         return headers
 
     def copy(self) -> Headers:
@@ -297,6 +299,35 @@ class Headers:
                 self.keys.append(key)
                 self.lines.append(line)
 
+    def tag(self, key: str) -> str | None:
+        """The tag of From or To (`"from"`, `"to"`), None where there is none; `SipParseError` where the field is malformed.
+
+        It is read from the raw line where that is safe: right after the last `>`, any quotes before it balanced.
+        """
+        tags = self._tags
+        if tags is None:
+            tags = self._tags = {}
+        elif key in tags:
+            return tags[key]
+        if key not in self.keys:
+            return None
+        tag = tags[key] = self._read_tag(key)
+        return tag
+
+    def _read_tag(self, key: str) -> str | None:
+        line = self.lines[self.keys.index(key)]
+        end = line.rfind(">")
+        if end >= 0 and ('"' not in line or (line.count('"') == 2 and "\\" not in line)):
+            parameters = line[end + 1 :]
+            if not parameters:
+                return None
+            if parameters[:5] == ";tag=" and parameters.isascii():
+                tag = parameters[5:]
+                if tag.isalnum():
+                    return tag
+        tag = self.first(key).tag
+        return tag if isinstance(tag, str) else None
+
     def line(self, key: str) -> str | None:
         """The first raw line under a key (`"from"`, not `"f"`), for readers who know where to look in it."""
         keys = self.keys
@@ -307,6 +338,8 @@ class Headers:
             self._first.pop(key, None)
         if self._all is not None:
             self._all.pop(key, None)
+        if self._tags is not None:
+            self._tags.pop(key, None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self.keys == other.keys and [v for _, v in self] == [v for _, v in other]

@@ -13,26 +13,6 @@ from ringback.message.status import REASONS
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 
-def _tag(headers: Headers, key: str) -> str | None:
-    """The tag of From or To, read from the raw line where that is safe: right after the last `>`, any quotes before it balanced."""
-    keys = headers.keys
-    if key not in keys:
-        return None
-    line = headers.lines[keys.index(key)]
-    end = line.rfind(">")
-    if end >= 0 and ('"' not in line or (line.count('"') == 2 and "\\" not in line)):
-        parameters = line[end + 1 :]
-        if not parameters:
-            return None
-        if parameters[:5] == ";tag=" and parameters.isascii():
-            tag = parameters[5:]
-            if tag.isalnum():
-                return tag
-    value = headers.value(key)
-    tag = value.tag
-    return tag if isinstance(tag, str) else None
-
-
 def _word(text: str) -> str:
     """`text` as a part of a start line, where a blank or a line break would begin the next part."""
     if " " in text or "\r" in text or "\n" in text:
@@ -90,12 +70,12 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From."""
-        return _tag(self.headers, "from")
+        return self.headers.tag("from")
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To: present in requests within a dialog (§12.2)."""
-        return _tag(self.headers, "to")
+        return self.headers.tag("to")
 
     @property
     def call_id(self) -> str:
