@@ -416,8 +416,9 @@ def test_a_reliable_answer_to_a_reinvite_is_acknowledged_and_its_2xx_adds_nothin
         call, bob, _ = await standing(stage)
         holding = asyncio.ensure_future(call.hold())
         invite = await bob.hears("INVITE")
-        # Without a number it cannot be acknowledged.
+        # Without a number it cannot be acknowledged, and what is malformed says nothing.
         bob.reply(invite, 183, extra="Require: 100rel")
+        bob.reply(invite, 183, extra="Require: 100rel, ;\nRSeq: 1")
         held = description(2, direction="recvonly")
         bob.reply(invite, 183, extra=f"Require: 100rel\nRSeq: 9\n{SDP}", body=held.encode())
         prack = await bob.hears("PRACK")
@@ -673,6 +674,23 @@ def test_of_two_2xx_the_one_that_is_never_acknowledged_ends_the_session() -> Non
         await asyncio.sleep(33)
         kinds = alice.kinds()
         assert kinds.index("BYE") == kinds.count("200 INVITE") == 10
+
+    on_stage(scenario)
+
+
+def test_a_2xx_to_a_reinvite_needs_no_ack_where_a_later_one_has_come() -> None:
+    """RFC 6141 §5.4."""
+
+    async def scenario(stage: Stage) -> None:
+        alice, request = await called(stage)
+        dialog = await acknowledged(alice, request)
+        ask(alice, dialog, "INVITE", 2, description(2))
+        await alice.hears("200 INVITE")
+        later = ask(alice, dialog, "INVITE", 3, description(3))
+        alice.within("ACK", Dialog(alice, alice, later, await alice.hears("200 INVITE")), cseq=3)
+        await asyncio.sleep(60)
+        assert set(alice.kinds()) == {"200 INVITE"}
+        await hang_up(alice, dialog)
 
     on_stage(scenario)
 

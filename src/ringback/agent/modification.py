@@ -111,8 +111,7 @@ async def _offer(session: Session, description: SessionDescription | None, metho
 
     def on_response(response: Response, _now: float) -> None:
         if response.is_provisional:
-            if is_reliable(response):
-                _take_reliable(session, exchange, response)
+            _take_provisional(session, exchange, response)
             return
         fault = session.take_2xx(exchange, response) if response.is_success else None
         if fault is not None and not session.is_over:
@@ -137,11 +136,12 @@ def _required(session: Session, method: str) -> list[str]:
     return [tag for tag in invite.require if method == "INVITE" or tag != RELIABLE]
 
 
-def _take_reliable(session: Session, exchange: Exchange, response: Response) -> None:
+def _take_provisional(session: Session, exchange: Exchange, response: Response) -> None:
     try:
-        receive_reliable(session, exchange, response)
+        if is_reliable(response):
+            receive_reliable(session, exchange, response)
     except SipParseError:
-        # Without a number it cannot be acknowledged; its sender will notice.
+        # What is malformed, or has no number, cannot be acknowledged; its sender will notice.
         return
 
 

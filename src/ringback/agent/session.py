@@ -33,6 +33,7 @@ class Session:
     """One party's side of a call with one peer. It ends once; `call.session_ended` hears of it."""
 
     __slots__ = (
+        "_accepted",
         "_waiting",
         "acceptances",
         "acknowledgements",
@@ -72,6 +73,7 @@ class Session:
         """When the session expires unless it is refreshed; made when first needed."""
         self.is_over = False
         self._waiting: list[asyncio.Future[None]] = []
+        self._accepted = 0
         self.peer_allows: frozenset[str] | None = None
         """The methods the peer says it takes (Allow); None where it has said nothing."""
         self.peer_supports: frozenset[str] = frozenset()
@@ -264,12 +266,17 @@ class Session:
         """
         assert event.transaction is not None, "an INVITE has a transaction"
 
-        number = response.cseq.number
+        self._accepted = number = response.cseq.number
         has_offer = self.negotiation.awaits_answer
+        is_first = event.request.to_tag is None
 
         def on_end(ack: Request | None) -> None:
             self.acceptances = tuple([one for one in self.acceptances if one.cseq != number])
-            fault = "no ACK came" if ack is None else self._take_answer(ack) if has_offer else None
+            if ack is None:
+                # RFC 6141 §5.4: who has sent a later re-INVITE has had the 2xx before it.
+                fault = None if self._accepted > number and not (is_first or has_offer) else "no ACK came"
+            else:
+                fault = self._take_answer(ack) if has_offer else None
             if fault is not None and not self.is_over:
                 # §13.3.1.4: the dialog is confirmed all the same, so it is a BYE that ends it.
                 self.send_bye()
