@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback import Response, SipParseError
 from ringback.agent.sipfrag import TRYING, StatusLine, parse_sipfrag, status_line_of
@@ -44,3 +46,13 @@ def test_of_a_response_nothing_but_the_status_line_is_told() -> None:
     assert line.is_success
     assert not TRYING.is_final
     assert not StatusLine(486, "Busy").is_success
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"", b"SIP/2.0 ", b"SIP/2.0 200"]))
+def test_whatever_a_body_is_it_has_a_status_line_or_none(octets: bytes, begin: bytes) -> None:
+    try:
+        line = parse_sipfrag(begin + octets)
+    except SipParseError:
+        return
+    assert 100 <= line.status <= 699
+    assert parse_sipfrag(line.to_bytes()).status == line.status

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback import CallRejected, IncomingCall, Request, SipParseError, Unreachable
 from ringback.agent.uri_request import HONOURED, UriRequest, invitation_of, is_invitation, request_of
@@ -177,3 +179,27 @@ def test_a_redirection_to_nothing_that_can_be_called_is_the_answer() -> None:
         assert rejected.value.status == 302
 
     on_stage(scenario)
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_is_written_in_a_uri_makes_a_request_or_none(name: str, value: str) -> None:
+    for uri in (f"sip:bob@example.com?{name}={value}", f"sip:bob@example.com;method={name}", name):
+        try:
+            asked_for = request_of(uri, EXTENSIONS)
+        except SipParseError:
+            continue
+        request = Request(asked_for.method, asked_for.uri)
+        asked_for.put(request)
+        assert len(request.to_bytes().split(b"\r\n")) == 3 + len(asked_for.fields)
+
+
+@given(st.sampled_from(sorted(HONOURED)), st.binary(max_size=60))
+def test_whatever_is_escaped_in_a_header_component_stays_in_its_field(name: str, value: bytes) -> None:
+    escaped = "".join(f"%{octet:02X}" for octet in value)
+    try:
+        asked_for = request_of(f"sip:bob@example.com?{name}={escaped}", EXTENSIONS)
+    except SipParseError:
+        return
+    request = Request("INVITE", asked_for.uri)
+    asked_for.put(request)
+    assert len(request.to_bytes().split(b"\r\n")) == 4

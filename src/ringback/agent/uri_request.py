@@ -63,15 +63,11 @@ def request_of(uri_text: str, extensions: Collection[str]) -> UriRequest:
     Raises `SipParseError` where the URI is malformed or where what it asks for is no valid request, is one that makes sense within a dialog
     only, or requires an extension that we do not have.
     """
-    if "?" not in uri_text and "method" not in ascii_lower(uri_text):
-        return UriRequest(uri_text, "INVITE", ())
     uri = parse_uri(uri_text)
-    if not isinstance(uri, SipUri):
+    if not isinstance(uri, SipUri) or (uri.headers_text is None and "method" not in uri.params):
         return UriRequest(uri_text, "INVITE", ())
     method = _method(uri)
     fields = _fields(uri, extensions)
-    if uri.headers_text is None and "method" not in uri.params:
-        return UriRequest(uri_text, method, fields)
     bare = uri.copy()
     bare.headers_text = None
     bare.params.pop("method", None)
