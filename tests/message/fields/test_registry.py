@@ -59,6 +59,7 @@ EXAMPLES = {
     "reason": 'SIP ;cause=600 ;text="Busy Everywhere", Q.850 ;cause=16 ;text="Terminated"',
     "record-route": "<sip:server10.biloxi.com;lr>, <sip:bigbox3.site3.atlanta.com;lr>",
     "recv-info": "foo, bar;x=1",
+    "refer-sub": "false;x=1",
     "refer-to": "<sip:dave@denver.example.org?Replaces=12345%40192.168.118.3%3Bto-tag%3D12345%3Bfrom-tag%3D5FFE-3994>",
     "referred-by": '<sip:r@ref.example>;cid="20398823.2UWQFN309shb3@ref.example"',
     "reject-contact": '*;actor="msg-taker";video',
