@@ -474,9 +474,7 @@ def test_a_reinvite_that_says_something_new_is_answered_and_one_that_does_not_to
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-@pytest.mark.parametrize(
-    ("body", "status"), [(description(2, "video 4000 RTP/AVP 31"), 488), ("nonsense", 488), (description(2), 400)]
-)
+@pytest.mark.parametrize(("body", "status"), [(description(2, "video 4000 RTP/AVP 31"), 488), ("nonsense", 488), (description(2), 400)])
 def test_what_cannot_be_accepted_is_refused_and_leaves_all_as_it_was(method: str, body: str, status: int) -> None:
     calls: list[IncomingCall] = []
 
