@@ -54,6 +54,8 @@ class IncomingCall(Call):
         super().__init__(core)
         self.request = event.request
         self.media = media
+        self.addressee: NameAddr = event.request.to
+        """Whom the caller meant: To of the INVITE."""
         self.local_tag = core.token()
         self._event = event
         assert event.transaction is not None, "an INVITE has a transaction"
@@ -155,7 +157,7 @@ class IncomingCall(Call):
     async def decline(self, status: int = 603, reason: str | None = None, *, headers: Iterable[tuple[str, object]] = ()) -> None:
         """Refuses the call: 603 Decline, 486 Busy Here, 480 Temporarily Unavailable, or what else of 400 to 699 says why (§13.3.1.3).
 
-        `reason` is the reason phrase unless it is the RFC's own; `headers` go along: Retry-After, a Reason with a cause of Q.850 (RFC 6432).
+        `reason` is the reason phrase unless it is the RFC's own; `headers` go along: Retry-After, a Reason of Q.850 (RFC 6432).
         """
         if not 400 <= status <= 699:
             raise ValueError(f"no refusal: {status}")

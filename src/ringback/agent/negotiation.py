@@ -36,7 +36,7 @@ def description_of(message: Message) -> bytes | None:
             if part.content_type.essence == SDP:
                 return part.body
     disposition = message.headers.value("Content-Disposition")
-    if disposition is not None and disposition.handling == "optional":
+    if disposition is not None and not disposition.is_required:
         return None
     raise UnsupportedBody(content_type.essence)
 

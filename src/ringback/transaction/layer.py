@@ -26,7 +26,17 @@ from ringback.transaction.machines import (
     TERMINATED,
     TRANSPORT_ERROR,
 )
-from ringback.transaction.matching import cancelled_key, client_of, has_cookie, is_old_key, key_of, old_key, request_key, transaction_key
+from ringback.transaction.matching import (
+    cancelled_key,
+    client_of,
+    has_cookie,
+    is_old_key,
+    key_of,
+    old_key,
+    request_key,
+    tag_of,
+    transaction_key,
+)
 from ringback.transaction.reply import is_multicast, reply_flow, stamp_source
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transaction.transaction import ClientTransaction, ServerTransaction, Transaction
@@ -203,7 +213,7 @@ class TransactionLayer(Medium):
         """Makes the ACK of a client without the magic cookie findable: it bears the To tag of this response (§17.2.3)."""
         if transaction.method == "INVITE":
             request = transaction.request
-            key = old_key(request, request.via, "ACK", response.to_tag or "")
+            key = old_key(request, request.via, "ACK", tag_of(response, "to"))
             self.ack_keys[transaction.key] = key
             self.servers[key] = transaction
 

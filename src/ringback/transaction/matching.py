@@ -64,14 +64,14 @@ def request_key(request: Request, via: Via) -> str:
     method = request.method
     if has_cookie(via):
         return key_of(via.params["branch"] or "", via.host, via.port, "INVITE" if method == "ACK" else method)
-    return old_key(request, via, method, _tag(request, "to"))
+    return old_key(request, via, method, tag_of(request, "to"))
 
 
 def cancelled_key(cancel: Request, via: Via) -> str:
     """The key of the INVITE that a CANCEL belongs to (§9.2)."""
     if has_cookie(via):
         return transaction_key(via, "INVITE")
-    return old_key(cancel, via, "INVITE", _tag(cancel, "to"))
+    return old_key(cancel, via, "INVITE", tag_of(cancel, "to"))
 
 
 def old_key(request: Request, via: Via, method: str, to_tag: str) -> str:
@@ -84,7 +84,7 @@ def old_key(request: Request, via: Via, method: str, to_tag: str) -> str:
         "",
         request.uri_text,
         to_tag,
-        _tag(request, "from"),
+        tag_of(request, "from"),
         request.call_id,
         str(request.cseq.number),
         f"{via.transport} {via.sent_by} {via.params.get('branch')}",
@@ -98,7 +98,7 @@ def is_old_key(key: str) -> bool:
     return key[0] == "\n"
 
 
-def _tag(message: Message, name: str) -> str:
+def tag_of(message: Message, name: str) -> str:
     """The tag of From or To; all of the field where it cannot be read, since a retransmission is the same text anyway."""
     try:
         tag = message.to_tag if name == "to" else message.from_tag
@@ -118,10 +118,10 @@ class OngoingRequests:
 
     def is_merged(self, request: Request, transaction: ServerTransaction) -> bool:
         """Whether another ongoing transaction is about this very request, which then deserves a 482; if not, it is ongoing from now on."""
-        if _tag(request, "to"):
+        if tag_of(request, "to"):
             return False
         cseq = request.cseq
-        name = (_tag(request, "from"), request.call_id, cseq.method, cseq.number)
+        name = (tag_of(request, "from"), request.call_id, cseq.method, cseq.number)
         other = self._transactions.get(name)
         if other is not None and other is not transaction and not other.is_terminated:
             return True
