@@ -435,3 +435,15 @@ def test_an_agent_that_closes_declines_what_nobody_has_decided() -> None:
         del stage.agents["bob"]
 
     on_stage(scenario)
+
+
+def test_who_is_referred_to_itself_talks_with_itself_until_it_hangs_up() -> None:
+    phone = Phone()
+
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        await stage.agent("bob", on_call=phone, on_refer=follows)
+        assert (await alice.refer(stage.uri("bob"), stage.uri("bob"))).status == 200
+        await phone.calls[0].hang_up()
+
+    assert on_stage(scenario).said().count("INVITE") == 1
