@@ -2,7 +2,9 @@
 
 import pytest
 
-from ringback.agent.identity import Identity, who
+from ringback import Request
+from ringback.address import Endpoint
+from ringback.agent.identity import Identity, wants_sips, who
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,33 @@ def test_an_identity_is_written_so_too() -> None:
 def test_an_identity_is_a_sip_uri() -> None:
     with pytest.raises(ValueError, match="not a SIP address-of-record"):
         Identity("tel:+49301234")
+
+
+@pytest.mark.parametrize(
+    ("uri", "fields", "ours", "theirs"),
+    [
+        ("sip:bob@example.com", [], False, False),
+        ("sips:bob@example.com", [], True, True),
+        ("sip:bob@example.com", [("Route", "<sips:proxy.example.com;lr>")], True, False),
+        ("sip:bob@example.com", [("Route", "<sip:a;lr>, <sips:b;lr>")], False, False),
+        ("sip:bob@example.com", [("Contact", "<sips:alice@example.com>")], False, True),
+        ("sip:bob@example.com", [("Contact", "SIPS:alice@example.com")], False, True),
+        ("sip:bob@example.com", [("Record-Route", "<sips:a;lr>"), ("Contact", "<sip:alice@example.com>")], False, True),
+        ("sip:bob@example.com", [("Record-Route", "<sip:a;lr>"), ("Contact", "<sips:alice@example.com>")], False, False),
+    ],
+)
+def test_a_request_that_must_be_secure_has_a_sips_contact_beside_it(
+    uri: str, fields: list[tuple[str, object]], ours: bool, theirs: bool
+) -> None:
+    """RFC 3261 §8.1.1.8, §12.1.2 for a request of ours, §12.1.1 for the answer to one of theirs."""
+    request = Request("INVITE", uri, fields)
+    assert wants_sips(request, "route") is ours
+    assert wants_sips(request, "record-route", "contact") is theirs
+
+
+def test_a_secure_contact_is_a_sips_uri_at_the_same_place() -> None:
+    identity = Identity("sip:bob@example.com")
+    endpoint = Endpoint("TCP", "192.0.2.1", 5060)
+    assert identity.contact(endpoint) == "<sip:bob@192.0.2.1:5060;transport=tcp>"
+    assert identity.contact(endpoint, is_secure=True) == "<sips:bob@192.0.2.1:5060;transport=tcp>"
+    assert Identity("sips:bob@example.com").contact(endpoint) == "<sips:bob@192.0.2.1:5060;transport=tcp>"

@@ -388,3 +388,50 @@ def test_a_caller_that_cannot_be_reached_for_its_ack_costs_nothing() -> None:
         assert set(alice.kinds()) == {"486 INVITE"}
 
     on_stage(scenario)
+
+
+def test_who_is_called_by_a_sips_uri_is_reached_by_one_in_the_dialog() -> None:
+    """RFC 3261 §12.1.1, §12.2.1.1. The transport's own security is for the transports: here it is a simulated one."""
+
+    async def scenario(stage: Stage) -> None:
+        bob, alice = await cast(stage, answer)
+        request = alice.ask("INVITE", "sips:bob@192.0.2.1", extra=SDP, body=OFFER, contact="<sips:alice@192.0.2.2:5060>")
+        ok = await alice.hears("200 INVITE")
+        assert ok.contact.uri_text == "sips:bob@192.0.2.1:5060"
+        (dialog,) = bob.core.dialogs
+        assert dialog.is_secure
+        alice.within("ACK", Dialog(alice, alice, request, ok), cseq=1)
+        alice.send(alice.request("INVITE", BOB, from_=str(ok.headers.text("From")), to=str(ok.headers.text("To")), call_id=ok.call_id,
+                                 cseq=2, extra=SDP, body=OFFER, contact="<sips:alice@192.0.2.2:5060>"))  # fmt: skip
+        again = await alice.hears("200 INVITE")
+        assert again.contact.uri_text == "sips:bob@192.0.2.1:5060"
+        alice.within("ACK", Dialog(alice, alice, request, again), cseq=2)
+        alice.within("BYE", Dialog(alice, alice, request, again), cseq=3)
+        await alice.hears("200 BYE")
+
+    on_stage(scenario)
+
+
+def test_a_request_out_of_order_gets_500_and_changes_nothing() -> None:
+    async def scenario(stage: Stage) -> None:
+        bob, alice = await cast(stage, answer)
+        dialog = await acknowledged(alice, invite(alice, cseq=10))
+        alice.within("BYE", dialog, cseq=9)
+        await alice.hears("500 BYE")
+        assert len(bob.core.dialogs) == 1
+        alice.within("BYE", dialog, cseq=11)
+        await alice.hears("200 BYE")
+
+    on_stage(scenario)
+
+
+def test_a_dialog_we_do_not_know_is_not_made_anew() -> None:
+    async def scenario(stage: Stage) -> None:
+        _, alice = await cast(stage, answer)
+        for method in ("INVITE", "BYE", "UPDATE", "INFO"):
+            alice.ask(method, BOB, to=f"<{BOB}>;tag=long-gone")
+            response = await alice.hears(f"481 {method}" if method != "INFO" else "481 INFO")
+            if method == "INVITE":
+                alice.ack(alice.request("INVITE", BOB, to=f"<{BOB}>;tag=long-gone"), response)
+
+    on_stage(scenario)

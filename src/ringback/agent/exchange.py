@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.address import Flow, Target
+from ringback.agent.identity import wants_sips
 from ringback.dialog.dialog import Dialog
 from ringback.message.derive import cancel_of, response_to
 from ringback.message.errors import SipParseError
@@ -135,7 +136,8 @@ class Exchange:
             flow = core.transports.flow_to(target, core.prefer)
             if flow is not None:
                 if request.method in _WITH_CONTACT and "contact" not in request.headers.keys:
-                    request.headers.append("Contact", core.identity.contact(flow.endpoint))
+                    is_secure = wants_sips(request, "route") or (self.dialog is not None and self.dialog.is_secure)
+                    request.headers.append("Contact", core.identity.contact(flow.endpoint, is_secure=is_secure))
                 self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}", now, core.prefer)
                 if self.transaction is not None:
                     self.flow = self.transaction.flow

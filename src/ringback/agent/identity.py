@@ -5,6 +5,8 @@ from __future__ import annotations
 from ringback.address import Endpoint
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
+from ringback.message.grammar import ascii_lower
+from ringback.message.message import Request
 from ringback.message.uri import SipUri, parse_uri
 
 # §19.1.1, table 1: what a URI in From and To does not have, since it says who, not where.
@@ -27,6 +29,19 @@ def who(uri_text: str) -> str:
     return str(named)
 
 
+def wants_sips(request: Request, *others: str) -> bool:
+    """Whether the Contact beside a request must be a sips URI: its Request-URI is one, or the first of `others` that is there.
+
+    That is Route for our own requests (§8.1.1.8), Record-Route or else Contact for a peer's (§12.1.1).
+    """
+    if ascii_lower(request.uri_text[:5]) == "sips:":
+        return True
+    lines = (request.headers.line(key) for key in others)
+    first = next((line for line in lines if line is not None), "")
+    # Behind the field's name and perhaps a display name; what is quoted there can at worst make a Contact safer than it need be.
+    return "sips:" in ascii_lower(first.partition(",")[0])
+
+
 class Identity:
     """An address-of-record and how it is written. Raises `SipParseError` or `ValueError` where it is no SIP URI."""
 
@@ -44,14 +59,19 @@ class Identity:
         self.address = str(NameAddr(who(aor), display_name))
         """From without its tag."""
         self.contact_params = contact_params
-        self._contacts: dict[Endpoint, str] = {}
+        self._contacts: dict[tuple[Endpoint, bool], str] = {}
 
-    def contact(self, endpoint: Endpoint) -> str:
-        """The Contact under which this identity is reached at one of its endpoints; a sips identity's is sips (§8.1.1.8)."""
-        contact = self._contacts.get(endpoint)
+    def contact(self, endpoint: Endpoint, *, is_secure: bool = False) -> str:
+        """The Contact under which this identity is reached at one of its endpoints.
+
+        It is a sips URI for a sips identity, and where `is_secure`: see `wants_sips`.
+        """
+        is_secure = is_secure or self.uri.scheme == "sips"
+        contact = self._contacts.get((endpoint, is_secure))
         if contact is None:
-            uri = SipUri(endpoint.advertised, port=endpoint.port, user=self.user or None, scheme=self.uri.scheme)
+            scheme = "sips" if is_secure else "sip"
+            uri = SipUri(endpoint.advertised, port=endpoint.port, user=self.user or None, scheme=scheme)
             if endpoint.transport != "UDP":
                 uri.params["transport"] = endpoint.transport.lower()
-            contact = self._contacts[endpoint] = f"<{uri}>{self.contact_params}"
+            contact = self._contacts[endpoint, is_secure] = f"<{uri}>{self.contact_params}"
         return contact

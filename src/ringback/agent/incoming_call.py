@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ringback.agent.asserted_identity import asserted_identities
 from ringback.agent.call import Call
 from ringback.agent.errors import CallEnded
+from ringback.agent.identity import wants_sips
 from ringback.agent.inspection import Refusal
 from ringback.agent.media import Media
 from ringback.agent.negotiation import Negotiation, description_of, put_description
@@ -58,6 +59,8 @@ class IncomingCall(Call):
         """Whom the caller meant: To of the INVITE."""
         self.local_tag = core.token()
         self._event = event
+        is_secure = wants_sips(event.request, "record-route", "contact")
+        self._contact = core.identity.contact(event.flow.endpoint, is_secure=is_secure)
         assert event.transaction is not None, "an INVITE has a transaction"
         self._transaction = event.transaction
         self._negotiation = Negotiation(media)
@@ -200,7 +203,7 @@ class IncomingCall(Call):
     def _response(self, status: int, reason: str | None = None) -> Response:
         response = self.core.response(self.request, status, reason, tag=self.local_tag)
         response.headers.carry(self.request.headers, "record-route")
-        response.headers.append("Contact", self.core.identity.contact(self._event.flow.endpoint))
+        response.headers.append("Contact", self._contact)
         return response
 
     def _describe(self, response: Response) -> None:

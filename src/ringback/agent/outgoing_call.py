@@ -10,6 +10,7 @@ from ringback.agent.asserted_identity import asserted_identities
 from ringback.agent.call import Call
 from ringback.agent.errors import CallEnded, CallTimedOut, Unreachable, failure
 from ringback.agent.exchange import Exchange, host_of, next_hop_of
+from ringback.agent.identity import wants_sips
 from ringback.agent.media import Media, MediaFactory
 from ringback.agent.negotiation import Negotiation, description_of, put_description
 from ringback.agent.prack import Reoffer, is_reliable, receive_reliable
@@ -121,7 +122,7 @@ class OutgoingCall(Call):
             raise Unreachable(503, f"no way leads to {next_hop_of(request)}")
         self.media = self._make_media(endpoint.advertised)
         headers = request.headers
-        contact = identity.contact(endpoint)
+        contact = identity.contact(endpoint, is_secure=wants_sips(request, "route"))
         headers.append("Contact", contact)
         if self.privacy is not None:
             self.anonymous_contact = contact
