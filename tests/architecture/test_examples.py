@@ -15,6 +15,8 @@ LONGEST = 40
 ROUTES = ROOT / "examples" / "routes.py"
 EXAMPLES = python_files(ROOT / "examples")
 SHOWN = {
+    "answer_and_play_menu.py": "Welcome back.",
+    "message_bot.py": "sip:bot@10.0.0.1: pong",
     "attended_transfer.py": "Alice: they are together, 200 OK",
     "click_to_call.py": "It rings and is answered: 200 OK",
     "parse_message.py": "transaction z9hG4bK74b43 over UDP",
