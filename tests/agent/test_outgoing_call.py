@@ -413,3 +413,35 @@ def test_the_session_is_over_as_soon_as_the_bye_is_sent_whatever_becomes_of_it()
                 bob.kinds()
 
     on_stage(scenario)
+
+
+def test_an_agent_that_ends_cancels_what_still_rings_and_waits_until_that_is_known() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, invite = await placed(alice, bob)
+        bob.reply(invite, 180)
+        await call.ringing
+        closing = asyncio.ensure_future(alice.close())
+        del stage.agents["alice"]
+        bob.reply(await bob.hears("CANCEL"), 200)
+        await asyncio.sleep(5)
+        assert not closing.done()
+        bob.reply(invite, 487)
+        await bob.hears("ACK")
+        await closing
+        assert call.is_over
+
+    on_stage(scenario)
+
+
+def test_an_agent_that_ends_waits_for_nobody_who_has_said_nothing() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, _ = await placed(alice, bob)
+        begin = asyncio.get_running_loop().time()
+        await alice.close()
+        del stage.agents["alice"]
+        assert asyncio.get_running_loop().time() - begin < 1
+        assert call.is_over
+
+    on_stage(scenario)

@@ -92,6 +92,7 @@ class OutgoingCall(Call):
         self._answered: asyncio.Future[None] = core.loop.create_future()
         # Nobody may be waiting when it fails.
         self._answered.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._final: asyncio.Future[None] = core.loop.create_future()
         self._is_placed = False
         self._is_given_up = False
         self._minimum = 0
@@ -145,6 +146,7 @@ class OutgoingCall(Call):
         self.request = request
         if self._is_given_up:
             raise CallEnded("given up before it was placed")
+        core.standing.add(self)
         self._exchange = core.begin(request, self._responded)
 
     @property
@@ -184,6 +186,16 @@ class OutgoingCall(Call):
         if self._exchange is not None:
             self._exchange.cancel(reason)
         self._fail(CallEnded("we gave up"), "we gave up")
+
+    def close(self) -> None:
+        """The program ends: gives the call up if it is not answered, and where somebody works on it waits until that is known there."""
+        exchange = self._exchange
+        self.cancel()
+        if exchange is not None and exchange.was_cancelled and exchange.response is None:
+            self.core.spawn(self._known())
+
+    async def _known(self) -> None:
+        await self._final
 
     def _rung_out(self) -> None:
         """§13.2.1: CANCEL when the time is up."""
@@ -228,7 +240,10 @@ class OutgoingCall(Call):
         if response.is_provisional:
             if response.status > 100:
                 self._progressed(response)
-        elif response.is_success:
+            return
+        if not self._final.done():
+            self._final.set_result(None)
+        if response.is_success:
             self._accepted(response)
         elif not self._answered.done() or self._is_given_up:
             self._refused(response)
@@ -262,6 +277,8 @@ class OutgoingCall(Call):
             session = self._session(response)
         except SipParseError as error:
             # Without a Contact there is nowhere to send an ACK or a BYE.
+            if self.session is not None:
+                return
             self._fail(failure(500, f"unusable 2xx: {error}", response, is_call=True), f"unusable 2xx: {error}")
             return
         is_known = bool(session.acknowledgements)
@@ -274,12 +291,13 @@ class OutgoingCall(Call):
             if self.session is None:
                 self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
             return
-        if fault is not None or self._is_given_up or (self.session is not None and self.session is not session):
+        if fault is not None or self.is_over or (self.session is not None and self.session is not session):
             self.core.spawn(session.hang_up())
             if fault is not None and self.session is None:
                 self._fail(failure(488, fault, response, is_call=True), fault)
             return
         self.session = session
+        self.core.standing.discard(self)
         if "p-asserted-identity" in response.headers.keys and self._exchange.flow is not None:
             self.asserted_identity = next(iter(asserted_identities(self.core, response, self._exchange.flow)), None)
         # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
@@ -360,6 +378,7 @@ class OutgoingCall(Call):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        self.core.standing.discard(self)
         super().end(reason)
 
     def _fail(self, error: Exception, reason: str) -> None:

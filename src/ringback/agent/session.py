@@ -322,8 +322,8 @@ class Session:
         self.call.session_ended(self, reason)
 
     def close(self) -> None:
-        """Hangs up, in a task of the core's."""
-        self.core.spawn(self.hang_up())
+        """Hangs up, in a task of the core's; what is not answered is cancelled or declined by its call."""
+        self.core.spawn(self.call.hang_up() if self.dialog.is_early else self.hang_up())
 
     def dialog_ended(self, reason: str) -> None:
         """The dialog is gone, and the session with it."""
