@@ -3,7 +3,7 @@
 import asyncio
 
 from ringback import EventPackage, UserAgent
-from ringback.agent.event_package import ACTIVE, REJECTED
+from ringback.agent.event.event_package import ACTIVE, REJECTED
 
 PIDF = "application/pidf+xml"
 FRIENDS = ["sip:alice@127.0.0.1"]

@@ -1,6 +1,9 @@
 """Ringback: the complete SIP platform for Python. These are its public names; the rooms below are for those who need more."""
 
-from ringback.agent.call import Call
+from ringback.agent.call.call import Call
+from ringback.agent.call.incoming_call import IncomingCall
+from ringback.agent.call.info import IncomingInfo
+from ringback.agent.call.outgoing_call import OutgoingCall
 from ringback.agent.errors import (
     AuthenticationFailed,
     CallEnded,
@@ -14,18 +17,15 @@ from ringback.agent.errors import (
     TransferFailed,
     Unreachable,
 )
-from ringback.agent.event_package import EventPackage
-from ringback.agent.incoming_call import IncomingCall
-from ringback.agent.incoming_subscription import IncomingSubscription
-from ringback.agent.info import IncomingInfo
+from ringback.agent.event.event_package import EventPackage
+from ringback.agent.event.incoming_subscription import IncomingSubscription
+from ringback.agent.event.notification import Notification
+from ringback.agent.event.notifier import Notifier
+from ringback.agent.event.publication import Publication
+from ringback.agent.event.subscription import Subscription
 from ringback.agent.instant_message import IncomingMessage
-from ringback.agent.notification import Notification
-from ringback.agent.notifier import Notifier
-from ringback.agent.outgoing_call import OutgoingCall
-from ringback.agent.publication import Publication
-from ringback.agent.referral import Referral
 from ringback.agent.service import IncomingRequest, Reply
-from ringback.agent.subscription import Subscription
+from ringback.agent.transfer.referral import Referral
 from ringback.agent.user_agent import UserAgent
 from ringback.message.errors import SipParseError
 from ringback.message.headers import Headers

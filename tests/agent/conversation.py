@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ringback import IncomingCall, OutgoingCall, Request, Response
-from ringback.agent.call import Call
+from ringback.agent.call.call import Call
 from ringback.sdp.description import SessionDescription
 from tests.agent.stage import Stage
 from tests.server.party import Dialog, Party

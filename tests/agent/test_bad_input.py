@@ -7,12 +7,13 @@ import random
 from typing import Any
 
 import pytest
+from tests.agent.call.test_incoming_call import BOB, OFFER, SDP, acknowledged
 
-from ringback import IncomingCall, IncomingMessage, Request, Response, UserAgent
-from ringback.agent.event_package import EventPackage
-from ringback.message.derive import cancel_of
+from ringback import CallEnded, IncomingCall, IncomingMessage, Request, RequestFailed, Response, UserAgent
+from ringback.agent.event.event_package import EventPackage
+from ringback.message.derive import cancel_of, response_to
+from tests.agent.desk import resolve
 from tests.agent.stage import Stage, on_stage
-from tests.agent.test_incoming_call import BOB, OFFER, SDP, acknowledged
 from tests.server.party import Dialog, Party
 from tests.torture.corpus import ALL
 from tests.torture.mutation import mutants
@@ -431,3 +432,94 @@ def _request_of(alice: Party, dialog: Dialog, method: str) -> bytes:
         "MESSAGE": "Content-Type: multipart/mixed;boundary=x",
     }.get(method, f"{SDP.strip()}\nRecv-Info: a, b\nContact: <{alice.uri}>")
     return alice.compose(method, dialog, cseq=random.Random(method).randrange(2, 99), extra=extra, body=OFFER).to_bytes()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_that_is_answered_makes_an_agent_fail(seed: int) -> None:
+    """Mutants of every response to its INVITEs and other requests: no exception but those that say what became of a request."""
+    chance = random.Random(seed)
+
+    async def scenario(stage: Stage) -> None:
+        # What a mutant names is looked up nowhere.
+        resolve({})
+        bob, alice = await cast(stage, password="secret")  # nobody's
+        for number in range(60):
+            asking = asyncio.ensure_future(_ask(bob, alice, number))
+            request = await _next_request(alice)
+            seeds = [_response(alice, request, status, reason, extra, body) for status, reason, extra, body in _RESPONSES]
+            for octets in mutants(chance, 25, seeds):
+                alice.send(octets)
+            await asyncio.sleep(0.1)
+            alice.send(_response(alice, request, 486, "Busy Here", "", ""))
+            await asyncio.sleep(0.1)
+            # Whatever else Bob has asked meanwhile, ACKs and BYEs and PRACKs, is not answered.
+            await asyncio.sleep(80)
+            assert asking.done()
+            assert stage.faults == []
+            assert bob.core.stack.faults == 0
+            assert not bob.core.layer.clients
+            assert len(bob.core.dialogs) == 0
+
+    on_stage(scenario)
+
+
+async def _ask(bob: UserAgent, alice: Party, number: int) -> None:
+    """One request of Bob's, and all that follows from it."""
+    try:
+        if number % 3 == 0:
+            await bob.message(alice.uri, "hello")
+        elif number % 3 == 1:
+            await bob.request("OPTIONS", alice.uri)
+        else:
+            async with bob.call(alice.uri, offers=number % 2 == 0, ring_for=20, anonymous=number % 4 == 0) as call:
+                await call.message("hello")
+                await call.send_digits("1")
+                await call.hold()
+    except (RequestFailed, CallEnded, RuntimeError):
+        return
+
+
+async def _next_request(alice: Party) -> Request:
+    while True:
+        for heard in alice._inbox:
+            if (
+                isinstance(heard.message, Request)
+                and heard.message.method in ("INVITE", "OPTIONS", "MESSAGE")
+                and heard.message.to_tag is None
+            ):
+                alice._inbox.clear()
+                return heard.message
+        alice._inbox.clear()
+        await asyncio.sleep(0.01)
+
+
+_DIGEST = 'Digest realm="192.0.2.1", nonce="abc", qop="auth", algorithm=SHA-256'
+_RESPONSES = [
+    (100, "Trying", "", ""),
+    (180, "Ringing", "Recv-Info: tides\nAllow: INVITE, INFO", ""),
+    (183, "Session Progress", f"Require: 100rel\nRSeq: 7\n{SDP.strip()}", OFFER),
+    (
+        200,
+        "OK",
+        f"{SDP.strip()}\nRecord-Route: <sip:192.0.2.2;lr>\nP-Asserted-Identity: <sip:x@y>\nSession-Expires: 90;refresher=uac",
+        OFFER,
+    ),
+    (200, "OK", 'Authentication-Info: nextnonce="x", rspauth="00", cnonce="x", nc=00000001', ""),
+    (302, "Moved", "Contact: <sip:carol@192.0.2.77>;q=0.5, <sip:dave@192.0.2.78?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", ""),
+    (401, "Unauthorized", f"WWW-Authenticate: {_DIGEST}", ""),
+    (407, "Proxy Authentication Required", f"Proxy-Authenticate: {_DIGEST}", ""),
+    (422, "Session Interval Too Small", "Min-SE: 3600", ""),
+    (491, "Request Pending", "", ""),
+    (503, "Service Unavailable", "Retry-After: 10 (busy);duration=5", ""),
+]
+
+
+def _response(alice: Party, request: Request, status: int, reason: str, extra: str, body: str) -> bytes:
+    """A response as octets, with whatever fields and body."""
+    response = response_to(request, status, reason, tag="alice-tag")
+    for line in [f"Contact: <{alice.uri}>", *extra.split("\n")] if extra else []:
+        name, _, value = line.partition(": ")
+        response.headers.append(name, value)
+    response.body = body.encode()
+    response.headers.set("Content-Length", len(response.body))
+    return response.to_bytes()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from ringback import CallEnded, IncomingCall, IncomingInfo, IncomingMessage, IncomingRequest, Reply, Request, Response, UserAgent
-from ringback.agent.event_package import EventPackage
-from ringback.agent.referral import Referral
+from ringback.agent.event.event_package import EventPackage
+from ringback.agent.transfer.referral import Referral
 from ringback.message.methods import METHODS
 from ringback.testing import Network, run
 from tests.agent.stage import Stage

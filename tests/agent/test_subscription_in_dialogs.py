@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from ringback import IncomingCall, RequestFailed, RequestRejected, UserAgent
-from ringback.agent.event_package import ACTIVE, EventPackage, Standing
-from ringback.agent.incoming_subscription import IncomingSubscription
+from ringback.agent.event.event_package import ACTIVE, EventPackage, Standing
+from ringback.agent.event.incoming_subscription import IncomingSubscription
+from ringback.agent.event.subscription import Subscription
 from ringback.agent.inspection import Refusal
-from ringback.agent.subscription import Subscription
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.event import Event
 from tests.agent.stage import Stage, on_stage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ringback import IncomingCall, Request, SipParseError
-from ringback.agent.media import SilentMedia
-from ringback.agent.sipfrag import parse_sipfrag
+from ringback.agent.call.media import SilentMedia
+from ringback.agent.transfer.sipfrag import parse_sipfrag
 from ringback.agent.uri_request import request_of
 from tests.agent.stage import Stage, on_stage
 from tests.flows.corpus import flow, sections

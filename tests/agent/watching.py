@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ringback import Request, Response, UserAgent
-from ringback.agent.event_package import EventPackage
-from ringback.agent.notifier import Notifier
-from ringback.agent.subscription import Subscription
+from ringback.agent.event.event_package import EventPackage
+from ringback.agent.event.notifier import Notifier
+from ringback.agent.event.subscription import Subscription
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Party
 

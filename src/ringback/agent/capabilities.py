@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ringback.address import Endpoint
+from ringback.agent.call.media import MediaFactory
+from ringback.agent.call.negotiation import SDP, put_description
 from ringback.agent.errors import failure
 from ringback.agent.inspection import Refusal
-from ringback.agent.media import MediaFactory
-from ringback.agent.negotiation import SDP, put_description
 from ringback.message.errors import SipParseError
 from ringback.message.fields.media_type import MediaType
 from ringback.message.grammar import is_token

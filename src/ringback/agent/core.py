@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from ringback.address import Endpoint, Flow, Target
-from ringback.agent.asserted_identity import trusting
-from ringback.agent.ended_dialogs import EndedDialogs
+from ringback.agent.call.asserted_identity import trusting
+from ringback.agent.call.ended_dialogs import EndedDialogs
+from ringback.agent.call.info import InfoPackages
+from ringback.agent.call.session_timer import Interval
 from ringback.agent.exchange import Exchange
 from ringback.agent.identity import Identity, who
-from ringback.agent.info import InfoPackages
 from ringback.agent.inspection import Refusal, inspect
 from ringback.agent.rest import Rests
-from ringback.agent.session_timer import Interval
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.dialogs import Dialogs
@@ -36,7 +36,7 @@ from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
 if TYPE_CHECKING:
-    from ringback.agent.expectation import Expectation
+    from ringback.agent.event.expectation import Expectation
 
 T = TypeVar("T")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ringback.agent.call.negotiation import put_body
 from ringback.agent.errors import failure
-from ringback.agent.negotiation import put_body
 from ringback.message.grammar import ascii_lower, is_token
 from ringback.message.headers import key_of
 from ringback.message.message import Request, Response
 
 if TYPE_CHECKING:
+    from ringback.agent.call.session import Session
     from ringback.agent.core import AgentCore
     from ringback.agent.exchange import Exchange
-    from ringback.agent.session import Session
 
 # What makes a request the one it is, or where it ends: written by whoever sends it.
 _NOT_THEIRS = frozenset(("via", "from", "to", "call-id", "cseq", "content-length"))

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ringback.agent.call.negotiation import put_body
 from ringback.agent.errors import failure
 from ringback.agent.generic_request import add_fields
 from ringback.agent.inspection import Refusal
-from ringback.agent.negotiation import put_body
 from ringback.agent.service import IncomingRequest, Outcome, answer_by
 from ringback.message.errors import SipParseError
 from ringback.message.fields.date import Date
@@ -21,8 +21,8 @@ from ringback.message.multipart import Multipart
 from ringback.transaction.events import RequestReceived
 
 if TYPE_CHECKING:
+    from ringback.agent.call.session import Session
     from ringback.agent.core import AgentCore
-    from ringback.agent.session import Session
 
 PLAIN_TEXT = "text/plain"
 

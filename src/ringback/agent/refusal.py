@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ringback.agent.call.negotiation import SDP, UnsupportedBody
 from ringback.agent.inspection import Refusal
-from ringback.agent.negotiation import SDP, UnsupportedBody
 from ringback.message.errors import SipParseError
 from ringback.message.fields.warning import WarningValue
 from ringback.sdp.answer import NotAcceptable

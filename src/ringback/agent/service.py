@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ringback.agent.asserted_identity import asserted_identities
+from ringback.agent.call.asserted_identity import asserted_identities
+from ringback.agent.call.negotiation import put_body
 from ringback.agent.errors import Refused
 from ringback.agent.inspection import Refusal
-from ringback.agent.negotiation import put_body
 from ringback.agent.usage import usages_of
 from ringback.message.errors import SipParseError
 from ringback.message.fields.media_type import MediaType
@@ -18,7 +18,7 @@ from ringback.message.message import Request
 from ringback.transaction.events import RequestReceived
 
 if TYPE_CHECKING:
-    from ringback.agent.call import Call
+    from ringback.agent.call.call import Call
     from ringback.agent.core import AgentCore
 
 

@@ -10,35 +10,35 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from ringback.address import Endpoint
-from ringback.agent.asserted_identity import trusting
-from ringback.agent.call import Call
+from ringback.agent.call.asserted_identity import trusting
+from ringback.agent.call.call import Call
+from ringback.agent.call.incoming_call import IncomingCall
+from ringback.agent.call.info import DTMF_TYPES, InfoPackages, OnInfo
+from ringback.agent.call.interruption import Interruptible
+from ringback.agent.call.media import MediaFactory, SilentMedia
+from ringback.agent.call.outgoing_call import OutgoingCall
+from ringback.agent.call.replaces import MayReplace, find_named_call, knows_the_dialog
+from ringback.agent.call.session_timer import SHORTEST, Interval, shortness
 from ringback.agent.capabilities import Capabilities, ask_options
 from ringback.agent.core import AgentCore
 from ringback.agent.errors import CallEnded
-from ringback.agent.event_package import EventPackage
-from ringback.agent.expectation import Forks, receive_notify
+from ringback.agent.event.event_package import EventPackage
+from ringback.agent.event.expectation import Forks, receive_notify
+from ringback.agent.event.notifier import Notifier, OnSubscription, receive_subscribe
+from ringback.agent.event.publication import OnFailure, Publication
+from ringback.agent.event.subscriber import DEFAULT_EXPIRES
+from ringback.agent.event.subscription import Subscription
 from ringback.agent.generic_request import send_request
 from ringback.agent.identity import Identity
-from ringback.agent.incoming_call import IncomingCall
-from ringback.agent.info import DTMF_TYPES, InfoPackages, OnInfo
 from ringback.agent.inspection import Refusal, shortcoming
 from ringback.agent.instant_message import Inbox, OnMessage, send_message
-from ringback.agent.interruption import Interruptible
-from ringback.agent.media import MediaFactory, SilentMedia
-from ringback.agent.notifier import Notifier, OnSubscription, receive_subscribe
-from ringback.agent.outgoing_call import OutgoingCall
-from ringback.agent.publication import OnFailure, Publication
-from ringback.agent.refer import DEFAULT_PATIENCE, OnProgress, Reference
-from ringback.agent.referral import OnRefer, Referral, decline_referral, follow_transfer, receive_refer, refuse_subscription
 from ringback.agent.refusal import UNUSABLE, refusal_of
-from ringback.agent.registrar import loose_route
-from ringback.agent.registration import DEFAULT_LIFETIME, OnChange, Registration
-from ringback.agent.registrations import Registrations
-from ringback.agent.replaces import MayReplace, find_named_call, knows_the_dialog
+from ringback.agent.registration.registrar import loose_route
+from ringback.agent.registration.registration import DEFAULT_LIFETIME, OnChange, Registration
+from ringback.agent.registration.registrations import Registrations
 from ringback.agent.service import OnRequest, Service, may_be_served
-from ringback.agent.session_timer import SHORTEST, Interval, shortness
-from ringback.agent.subscriber import DEFAULT_EXPIRES
-from ringback.agent.subscription import Subscription
+from ringback.agent.transfer.refer import DEFAULT_PATIENCE, OnProgress, Reference
+from ringback.agent.transfer.referral import OnRefer, Referral, decline_referral, follow_transfer, receive_refer, refuse_subscription
 from ringback.agent.usage import usages_of
 from ringback.digest import Account, Accounts
 from ringback.message.fields.event import Event

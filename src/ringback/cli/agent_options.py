@@ -101,6 +101,9 @@ def sip_uri(text: str, what: str) -> SipUri:
         raise Fault(f"{what}: {printable(text)} is a number of the domain of --user, which is missing")
     if not isinstance(uri, SipUri):
         raise Fault(f"{what}: {printable(text)} is no SIP URI")
+    if uri.password_text is not None:
+        # RFC 3261 §19.1.1: it would be sent in the clear, and shown to everybody.
+        raise Fault(f"{what}: a URI is no place for a password (what stands between : and @); give --password-file")
     transport = "tls" if uri.scheme == "sips" else (uri.transport or "udp").lower()
     if transport not in ("udp", "tcp"):
         raise Fault(f"{what}: the transport {printable(transport)} is not built yet; allowed are udp and tcp")

@@ -14,14 +14,14 @@ from ringback.cli.outcome import INTERRUPTED, as_fields, exit_status, explain
 from ringback.message.errors import SipParseError
 
 if TYPE_CHECKING:
-    from ringback.agent.call import Call
+    from ringback.agent.call.call import Call
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.agent_options import AgentOptions
 
 PATIENCE = 5.0
 """Seconds that a goodbye may take in all: four copies of a request over UDP are sent by then (timer E). A choice."""
 
-# Seconds within which a second signal is the same Ctrl-C, come by another way: to the whole group of processes and from a wrapper. A choice.
+# Seconds within which a second signal is the same Ctrl-C: it goes to the whole group of processes, and a wrapper passes it on. A choice.
 _SAME = 0.2
 
 _PERIOD = 0.02
@@ -90,14 +90,14 @@ class _Run:
     async def _run_agent(self, agent: UserAgent) -> int:
         try:
             await agent.open()
+            try:
+                return await self._perform(agent)
+            finally:
+                await self._part(agent)
         except OSError as error:
             raise Fault(f"cannot listen: {os_fault(error)}") from None
-        try:
-            return await self._perform(agent)
         except asyncio.CancelledError:
             return INTERRUPTED
-        finally:
-            await self._part(agent)
 
     async def _perform(self, agent: UserAgent) -> int:
         from ringback.agent.errors import RequestFailed

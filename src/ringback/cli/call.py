@@ -14,7 +14,7 @@ from ringback.cli.outcome import DONE, EXIT_STATUS, INTERRUPTED
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
-    from ringback.agent.outgoing_call import OutgoingCall
+    from ringback.agent.call.outgoing_call import OutgoingCall
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.live_state import LiveState
     from ringback.message.message import Response
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Call somebody.", epilog=EXIT_STATUS)
 @click.argument("uri")
-@click.option(
-    "--ring-for", type=duration_between(1, 3600), help="Give up where nobody has answered by then."
-)
+@click.option("--ring-for", type=duration_between(1, 3600), help="Give up where nobody has answered by then.")
 @click.option("--hang-up-after", type=duration_between(0), help="Hang up so long after the answer.  [default: Ctrl-C hangs up]")
 @click.option("--late-offer", is_flag=True, help="Have the other side make the offer: send an INVITE without a session description.")
 @click.option("--anonymous", "is_anonymous", is_flag=True, help="Do not say who calls.")

@@ -9,7 +9,7 @@ from ringback.cli.duration import clock
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
-    from ringback.agent.call import Call
+    from ringback.agent.call.call import Call
     from ringback.cli.live_state import LiveState
     from ringback.message.fields.name_addr import NameAddr
 

@@ -11,10 +11,10 @@ from ringback.cli.outcome import DONE, as_fields, explain
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
-    from ringback.agent.call import Call
-    from ringback.agent.incoming_call import IncomingCall
+    from ringback.agent.call.call import Call
+    from ringback.agent.call.incoming_call import IncomingCall
     from ringback.agent.instant_message import IncomingMessage
-    from ringback.agent.referral import Referral
+    from ringback.agent.transfer.referral import Referral
     from ringback.cli.live_state import LiveState
 
 BUSY = 486
@@ -115,7 +115,7 @@ class Phone:
 
     async def put_away(self) -> None:
         """Hangs up what was answered, and says to everybody else that nobody is there."""
-        from ringback.agent.incoming_call import IncomingCall
+        from ringback.agent.call.incoming_call import IncomingCall
         from ringback.cli.agent_run import hang_up
 
         for call in list(self._calls):

@@ -12,7 +12,7 @@ from ringback.cli.outcome import DONE, EXIT_STATUS, REFUSED, SILENT
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
-    from ringback.agent.sipfrag import StatusLine
+    from ringback.agent.transfer.sipfrag import StatusLine
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.live_state import LiveState
 
@@ -46,7 +46,8 @@ def refer(uri: str, target: str, patience: float, is_silent: bool, options: Agen
         except TransferFailed as error:
             if error.is_refused:
                 raise
-            line = f"{error.status} {printable(error.reason)}"
+            is_ours = error.status == 408 and error.reason.startswith("no ")
+            line = printable(error.reason if is_ours else f"{error.status} {error.reason}")
             state.fail(f"{printable(target)}: {line}", status=error.status, reason=error.reason, target=target)
             return SILENT if error.status == 408 else REFUSED
         finally:

@@ -12,7 +12,7 @@ from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
     from ringback.agent.errors import RequestFailed
-    from ringback.agent.registration import Registration
+    from ringback.agent.registration.registration import Registration
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.agent_options import AgentOptions
     from ringback.cli.live_state import LiveState
@@ -63,7 +63,7 @@ class Registered:
 
     def _changed(self, registration: Registration) -> None:
         """Hears that the binding was made, lost, or could not be refreshed."""
-        from ringback.agent.registration import is_definite
+        from ringback.agent.registration.registration import is_definite
 
         is_registered, fault = now = (registration.is_registered, registration.fault)
         if not self._is_begun or now == self._before:

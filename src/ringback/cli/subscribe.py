@@ -18,8 +18,8 @@ from ringback.message.fields.media_type import MediaType
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
-    from ringback.agent.notification import Notification
-    from ringback.agent.subscription import Subscription
+    from ringback.agent.event.notification import Notification
+    from ringback.agent.event.subscription import Subscription
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.live_state import LiveState
 
@@ -59,24 +59,28 @@ def subscribe(uri: str, event: str, expires: float, accept: tuple[str, ...], is_
         try:
             async with subscription:
                 state.show(subscription, f"subscribed to {what}; Ctrl-C unsubscribes")
-                await _watch(subscription, state, is_once)
+                has_left = await _watch(subscription, state, is_once)
         finally:
             state.drop(subscription)
+        if has_left:
+            state.tell("unsubscribed", f"unsubscribed from {what}")
+            return DONE
         return _conclude(state, subscription, what)
 
     run_agent(options, act)
 
 
-async def _watch(subscription: Subscription, state: LiveState, is_once: bool) -> None:
-    """Says every state until the notifier ends it, or the user has enough of it."""
+async def _watch(subscription: Subscription, state: LiveState, is_once: bool) -> bool:
+    """Says every state until the notifier ends it, or the user has enough of it: then True."""
     try:
         async for notification in subscription:
             _say(state, notification)
-            if is_once:
-                return
+            if is_once and subscription.reason is None:
+                return True
     except asyncio.CancelledError:
         # Leaving the subscription says goodbye.
-        return
+        return True
+    return False
 
 
 def _say(state: LiveState, notification: Notification) -> None:
@@ -102,7 +106,7 @@ def _say(state: LiveState, notification: Notification) -> None:
 
 
 def _conclude(state: LiveState, subscription: Subscription, what: str) -> int:
-    """It is over: we have left it, or the notifier has ended it."""
+    """The notifier has ended it."""
     reason = subscription.reason or ""
     line = f"subscription to {what} ended: {printable(reason)}"
     if subscription.retry_after is not None:

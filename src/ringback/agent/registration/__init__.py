@@ -1,0 +1,1 @@
+"""Registrations: our bindings at registrars (RFC 3261 §10.2)."""
