@@ -317,6 +317,51 @@ def test_a_redirection_is_followed_best_contact_first_and_no_target_tried_twice(
     on_stage(scenario)
 
 
+def test_a_305_has_the_call_repeated_through_the_proxy_it_names() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, invite = await placed(alice, bob, headers=[("Route", f"<{bob.uri};lr>")])
+        proxy, carol = [await stage.party(name, "alice") for name in ("proxy", "carol")]
+        bob.reply(invite, 305, extra=f"Contact: <tel:+1>, <{proxy.uri}?Subject=x>, <sip:@>")
+        await bob.hears("ACK")
+        again = await bob.hears("INVITE")
+        assert again.uri_text == invite.uri_text
+        assert again.headers.texts("Route") == [f"<{bob.uri};lr>", f"<{proxy.uri};lr>"]
+        assert (again.call_id, again.from_tag, again.body) == (invite.call_id, invite.from_tag, invite.body)
+        # Whoever is called elsewhere now is not called through that proxy.
+        bob.reply(again, 302, extra=f"Contact: <{carol.uri}>")
+        await bob.hears("ACK")
+        third = await bob.hears("INVITE")
+        assert third.uri_text == carol.uri
+        assert third.headers.texts("Route") == [f"<{bob.uri};lr>"]
+        bob.reply(third, 486)
+        await bob.hears("ACK")
+        with pytest.raises(CallRejected):
+            await call.answered()
+
+    on_stage(scenario)
+
+
+def test_a_305_from_the_callee_itself_leads_through_the_proxy() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, invite = await placed(alice, bob)
+        proxy = await stage.party("proxy", "alice")
+        bob.reply(invite, 305, extra=f"Contact: <{proxy.uri}>")
+        await bob.hears("ACK")
+        again = await proxy.hears("INVITE")
+        assert again.uri_text == invite.uri_text
+        assert again.headers.texts("Route") == [f"<{proxy.uri};lr>"]
+        # That it shall go through the same proxy once more leads nowhere.
+        proxy.reply(again, 305, extra=f"Contact: <{proxy.uri}>")
+        await proxy.hears("ACK")
+        with pytest.raises(CallRejected) as raised:
+            await call.answered()
+        assert raised.value.status == 305
+
+    on_stage(scenario)
+
+
 def test_redirections_that_never_end_are_not_followed_for_ever() -> None:
     async def scenario(stage: Stage) -> None:
         alice, bob = await cast(stage)

@@ -106,6 +106,7 @@ class OutgoingCall(Call):
         self._final: asyncio.Future[None] = core.loop.create_future()
         self._is_placed = False
         self._is_given_up = False
+        self._has_2xx = False
         self._minimum = 0
         self._times_too_small = 0
         self._redirections: list[Elsewhere] = []
@@ -285,6 +286,10 @@ class OutgoingCall(Call):
     def _accepted(self, response: Response) -> None:
         """§13.2.2.4: every 2xx is acknowledged; the first one is the call, any other party is hung up on."""
         assert self._exchange is not None, "a response has a request"
+        if not self._has_2xx:
+            self._has_2xx = True
+            # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
+            self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
         try:
             session = self._session(response)
         except SipParseError as error:
@@ -312,8 +317,6 @@ class OutgoingCall(Call):
         self.core.standing.discard(self)
         if "p-asserted-identity" in response.headers.keys and self._exchange.flow is not None:
             self.asserted_identity = next(iter(asserted_identities(self.core, response, self._exchange.flow)), None)
-        # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
-        self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
