@@ -303,7 +303,10 @@ class AgentCore:
 
 def _has_one_via(response: Response) -> bool:
     try:
-        return len(response.headers.texts("via")) == 1
+        headers = response.headers
+        if "," not in (headers.line("via") or ","):
+            return headers.keys.count("via") == 1
+        return len(headers.texts("via")) == 1
     except SipParseError:
         return False
 

@@ -53,7 +53,6 @@ class Exchange:
         "is_cancelled",
         "next_hop",
         "on_response",
-        "origin",
         "request",
         "response",
         "targets",
@@ -79,8 +78,6 @@ class Exchange:
         if ascii_lower(request.uri_text[:5]) == "sips:" and ascii_lower(self.next_hop[:4]) == "sip:":
             # §8.1.2: what goes to a SIPS resource is secured from the first hop on.
             self.next_hop = f"sips:{self.next_hop[4:]}"
-        self.origin = host_of(self.next_hop)
-        """The host that the credentials of this request are for (§22)."""
         self.targets: list[Target] = []
         """Where to try, in order; the first one is being tried, or has answered."""
         self._first = target
@@ -93,6 +90,11 @@ class Exchange:
         self._why_cancelled: str | None = None
 
     @property
+    def origin(self) -> str | None:
+        """The host that the credentials of this request are for (§22)."""
+        return host_of(self.next_hop)
+
+    @property
     def cseq(self) -> int:
         """The CSeq number of the latest attempt."""
         return self.request.cseq.number
@@ -100,7 +102,8 @@ class Exchange:
     def start(self, now: float) -> None:
         """Sends the first attempt, at once where the next hop is known."""
         core = self.core
-        core.accounts.prepare(self.request, self.origin)
+        if core.accounts.accounts:
+            core.accounts.prepare(self.request, self.origin)
         try:
             targets = core.resolver.known(self.next_hop, now)
         except SipParseError as error:
@@ -130,7 +133,7 @@ class Exchange:
                 self.fault = f"{target.host} asked to be left alone for another {rest - now:.0f} s"
                 del self.targets[0]
                 continue
-            if core.accounts.trusts(self.origin):
+            if core.accounts.accounts and core.accounts.trusts(self.origin):
                 # Within a dialog the same server is known by its address (§12.1.2).
                 core.accounts.trust(target.host)
             flow = core.transports.flow_to(target, core.prefer)
