@@ -67,7 +67,7 @@ class Phone:
             elif self._elsewhere:
                 await call.redirect(*self._elsewhere)
             else:
-                await call.answer()
+                await _answer(call)
                 is_answered = True
                 await stay(call, state, self._hang_up_after, caller=call.remote.uri_text)
         finally:
@@ -123,3 +123,14 @@ class Phone:
                 await call.decline(_UNAVAILABLE)
             else:
                 await hang_up(call)
+
+
+async def _answer(call: IncomingCall) -> None:
+    """Answers. A caller that hangs up as soon as it has acknowledged that was answered all the same; else `CallEnded`."""
+    from ringback.agent.errors import CallEnded
+
+    try:
+        await call.answer()
+    except CallEnded:
+        if call.session is None or call.session.dialog.is_early:
+            raise
