@@ -7,11 +7,11 @@ import random
 from typing import Any
 
 import pytest
-from tests.agent.call.test_incoming_call import BOB, OFFER, SDP, acknowledged
 
-from ringback import CallEnded, IncomingCall, IncomingMessage, Request, RequestFailed, Response, UserAgent
+from ringback import CallEnded, CallRejected, IncomingCall, IncomingMessage, Request, RequestFailed, Response, UserAgent
 from ringback.agent.event.event_package import EventPackage
 from ringback.message.derive import cancel_of, response_to
+from tests.agent.call.test_incoming_call import BOB, OFFER, SDP, acknowledged
 from tests.agent.desk import resolve
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Dialog, Party
@@ -432,6 +432,74 @@ def _request_of(alice: Party, dialog: Dialog, method: str) -> bytes:
         "MESSAGE": "Content-Type: multipart/mixed;boundary=x",
     }.get(method, f"{SDP.strip()}\nRecv-Info: a, b\nContact: <{alice.uri}>")
     return alice.compose(method, dialog, cseq=random.Random(method).randrange(2, 99), extra=extra, body=OFFER).to_bytes()
+
+
+GOOD = f"To: <sip:alice@192.0.2.2>;tag=good\nContact: <sip:alice@192.0.2.2:5060>\n{SDP}"
+
+
+def _2xx(request: Request, fields: str, body: str = OFFER) -> str:
+    """A 2xx to an INVITE, whose To and Contact are in `fields`."""
+    kept = "\n".join(f"{name}: {request.headers.text(name)}" for name in ("Via", "From", "Call-ID", "CSeq"))
+    return f"SIP/2.0 200 OK\n{kept}\n{fields.rstrip()}\nContent-Length: {len(body)}\n\n{body}"
+
+
+@pytest.mark.parametrize(
+    "unusable", [f"To: <sip:alice@192.0.2;tag=bad\nContact: <sip:alice@192.0.2.2>\n{SDP}", f"To: <sip:alice@192.0.2.2>;tag=bad\n{SDP}"]
+)
+def test_a_2xx_that_cannot_be_used_fails_the_call_and_who_answers_after_it_is_hung_up_on(unusable: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        bob, alice = await cast(stage)
+        call = bob.call(alice.uri)
+        await call.place()
+        invite = await alice.hears("INVITE")
+        alice.reply(invite, 180, tag="early")
+        alice.send(_2xx(invite, unusable))
+        with pytest.raises(CallRejected, match="unusable 2xx"):
+            await call.answered()
+        alice.send(_2xx(invite, GOOD))
+        await alice.hears("ACK")
+        alice.reply(await alice.hears("BYE"), 200)
+        await asyncio.sleep(33)
+        assert len(bob.core.dialogs) == 0
+
+    on_stage(scenario)
+
+
+def test_a_call_that_was_answered_stands_whatever_others_answer() -> None:
+    async def scenario(stage: Stage) -> None:
+        bob, alice = await cast(stage)
+        call = bob.call(alice.uri)
+        await call.place()
+        invite = await alice.hears("INVITE")
+        alice.send(_2xx(invite, GOOD))
+        await alice.hears("ACK")
+        alice.send(_2xx(invite, f"To: <sip:alice@192.0.2.2>;tag=bad\n{SDP}"))
+        await asyncio.sleep(1)
+        assert call.is_answered
+        hanging_up = asyncio.ensure_future(call.hang_up())
+        alice.reply(await alice.hears("BYE"), 200)
+        await hanging_up
+
+    on_stage(scenario)
+
+
+def test_a_redirection_to_a_name_nobody_knows_leads_to_the_next() -> None:
+    async def scenario(stage: Stage) -> None:
+        resolve({})
+        bob, alice = await cast(stage)
+        call = bob.call(alice.uri)
+        await call.place()
+        invite = await alice.hears("INVITE")
+        alice.reply(invite, 302, extra=f"Contact: <sip:carol@nowhere.example.com>, <{alice.uri};next>")
+        await alice.hears("ACK")
+        invite = await alice.hears("INVITE")
+        assert invite.uri_text == f"{alice.uri};next"
+        alice.reply(invite, 486)
+        await alice.hears("ACK")
+        with pytest.raises(CallRejected):
+            await call.answered()
+
+    on_stage(scenario)
 
 
 @pytest.mark.parametrize("seed", range(4))
