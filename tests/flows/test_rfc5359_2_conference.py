@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from ringback.agent.call import Call
-from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.call.call import Call
+from ringback.agent.call.incoming_call import IncomingCall
 from ringback.sdp.offer import make_offer
-from tests.flows.basic_cast import ATLANTA, BILOXI, CALLEE, CHICAGO, alice, bob
-from tests.flows.comparison import Differs, Insecure
+from tests.flows.basic_cast import CALLEE, alice, bob
+from tests.flows.comparison import Differs
 from tests.flows.corpus import flow
-from tests.flows.stage import Agent, Stage, perform
+from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, answers, carol
+from tests.flows.stage import Stage, perform
 
-NAMES = {ATLANTA: ["192.0.2.101"], BILOXI: ["192.0.2.201"], CHICAGO: ["192.0.2.33"]}
 ANSWERED_ANEW = (
     "session of F1, version first+1",
     "RFC 3264 §8: what differs has another version, and an answer of ours says sendrecv in words; the RFC's is as F1",
 )
 MIXER = 49172
-CLEAR = Insecure("UDP", "these flows are about conferences; TLS has tests of its own")
-
-
-def carol(**options: object) -> Agent:
-    """Carol's phone."""
-    return Agent("Carol", "192.0.2.33", f"sip:carol@{CHICAGO}", f"client.{CHICAGO}", None, {"display_name": "Carol", **options})
-
-
-async def answers(call: IncomingCall) -> None:
-    """Takes the call and leaves it to others to end it."""
-    await call.ring()
-    await asyncio.sleep(5)
-    await call.answer()
-    await call.ended()
 
 
 async def goes_to_the_mixer(call: Call) -> None:
@@ -50,7 +36,7 @@ def test_2_10_three_way_conference_third_party_is_added() -> None:
             await call.answer()
             await asyncio.sleep(5)
             await goes_to_the_mixer(call)
-            third = await stage.agents["Bob"].call(f"sip:carol@{CHICAGO}")
+            third = await stage.agents["Bob"].call(CAROL)
             stage.life.push_async_callback(third.hang_up)
             await call.ended()
 
@@ -60,7 +46,7 @@ def test_2_10_three_way_conference_third_party_is_added() -> None:
         stage.life.push_async_callback(call.hang_up)
         await asyncio.sleep(60)
 
-    perform(scenario, alice(server=None), bob(server=None), carol(), names=NAMES).shows(
+    perform(scenario, alice(server=None), bob(server=None), carol(), names=AT_HOME).shows(
         flow("rfc5359", "2.10"),
         """
           Alice             Bob             Carol
@@ -101,7 +87,7 @@ def test_2_11_three_way_conference_third_party_joins() -> None:
         stage.life.push_async_callback(third.hang_up)
         await asyncio.sleep(60)
 
-    perform(scenario, alice(server=None), bob(server=None, accepts_joins=True), carol(), names=NAMES).shows(
+    perform(scenario, alice(server=None), bob(server=None, accepts_joins=True), carol(), names=AT_HOME).shows(
         flow("rfc5359", "2.11"),
         """
           Alice             Bob             Carol
