@@ -32,6 +32,9 @@ MediaFactory = Callable[[str], Media]
 # RFC 863: what is sent there is thrown away. Nobody listens, so no port needs to be held.
 _DISCARD = 9
 
+# RFC 8866 §5.2 has "-" where a host knows no users, which some that read descriptions take for no name (sipp's own "regexp" scenario).
+_USERNAME = "ringback"
+
 
 @lru_cache(maxsize=64)
 def _at(host: str) -> SessionDescription:
@@ -48,7 +51,7 @@ class SilentMedia:
     def __init__(self, host: str) -> None:
         self._capabilities = _at(host).copy()
         # RFC 8866 §5.2: numbers that nobody else has; 62 bits are what every peer can count.
-        self._capabilities.origin = Origin.of(host, secrets.randbits(62), 1)
+        self._capabilities.origin = Origin.of(host, secrets.randbits(62), 1, _USERNAME)
         self.local: SessionDescription | None = None
         self.remote: SessionDescription | None = None
 
