@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ringback.agent.call.negotiation import put_body
-from ringback.agent.errors import failure
+from ringback.agent.errors import CallEnded, failure
 from ringback.agent.generic_request import add_fields
 from ringback.agent.inspection import Refusal
 from ringback.agent.service import IncomingRequest, Outcome, answer_by
@@ -156,6 +156,8 @@ async def send_message_within(
     # No URI holds a line feed.
     turn = session.core.message_turns.setdefault(f"{dialog.call_id}\n{dialog.local_tag}\n{dialog.remote_tag}", asyncio.Lock())
     async with turn:
+        if session.is_over:
+            raise CallEnded("the call is over")
         request = session.request("MESSAGE")
         _write(request, content, content_type, headers, None)
         exchange = await session.ask(request)

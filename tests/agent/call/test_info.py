@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.agent.call.test_incoming_call import BOB, OFFER, SDP, acknowledged
 
 from ringback import CallEnded, IncomingCall, IncomingInfo, Refused, Request, RequestRejected, UserAgent
 from ringback.agent.call.dtmf_info import PLAIN, RELAY
+from tests.agent.call.test_incoming_call import BOB, OFFER, SDP, acknowledged
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Dialog, Party
 
@@ -204,6 +204,21 @@ def test_who_does_not_take_digits_is_heard() -> None:
         assert call.reason == "481 to our INFO"
 
     on_stage(scenario)
+
+
+def test_what_waits_for_its_turn_is_not_said_after_the_end() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        await stage.agent("bob", on_call=answer, on_message=lambda message: None)
+        call = await alice.call(stage.uri("bob"))
+        waiting = [asyncio.ensure_future(one) for one in (call.send_digits("123"), call.message("one"), call.message("two"))]
+        await asyncio.sleep(0)
+        await call.hang_up()
+        assert [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)] == [CallEnded] * 3
+
+    stage = on_stage(scenario)
+    assert len(sent(stage, "INFO")) <= 1
+    assert len(sent(stage, "MESSAGE")) <= 1
 
 
 # Packages.

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.agent.call.test_incoming_call import OFFER, SDP, acknowledged, hang_up
 
 from ringback import IncomingCall, IncomingMessage, Request, SipParseError, UserAgent
 from ringback.agent.call.asserted_identity import trusting
 from ringback.agent.call.privacy import privacy_of
+from tests.agent.call.test_incoming_call import OFFER, SDP, acknowledged, hang_up
 from tests.agent.stage import Stage, on_stage
 
 

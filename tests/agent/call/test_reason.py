@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.agent.call.test_incoming_call import BOB, acknowledged, cast, invite
 
 from ringback import CallRejected, IncomingCall, Response
+from tests.agent.call.test_incoming_call import BOB, acknowledged, cast, invite
 from tests.agent.stage import Stage, on_stage
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ringback.agent.call.dtmf_info import PLAIN, RELAY, is_dtmf, parse_digit, render_digit
 from ringback.agent.call.negotiation import put_body
-from ringback.agent.errors import RequestRejected, failure
+from ringback.agent.errors import CallEnded, RequestRejected, failure
 from ringback.agent.generic_request import add_fields
 from ringback.agent.inspection import Refusal
 from ringback.agent.service import IncomingRequest, Outcome, answer_by
@@ -138,4 +138,6 @@ async def send_digits(session: Session, digits: str, duration: int, content_type
     for index, body in enumerate(bodies):
         if index:
             await asyncio.sleep(duration / 1000 + _GAP)
+        if session.is_over:
+            raise CallEnded("the call is over")
         await send_info(session, None, body, content_type, ())
