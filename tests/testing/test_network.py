@@ -102,6 +102,35 @@ def test_without_reordering_datagrams_keep_their_order() -> None:
     assert calls(bob) == [str(number) for number in range(200)]
 
 
+def test_fate_says_of_each_datagram_when_it_arrives_how_often_and_whether() -> None:
+    def fate(datagram: Passed) -> tuple[float, ...]:
+        assert (datagram.source, datagram.destination, datagram.transport) == ((ANN, 5060), (BOB, 5060), "UDP")
+        return {options("lost"): (), options("late"): (0.5,), options("twice"): (0.2, 0.9)}.get(datagram.octets, (0.1,))
+
+    async def scene(ann: Host, bob: Host) -> None:
+        for name in ("late", "lost", "twice", "plain"):
+            ann.send(options(name), BOB)
+        await asyncio.sleep(1)
+
+    network = Network(loss=1.0, fate=fate)
+    _, bob = play(network, scene)
+    assert calls(bob) == ["plain", "twice", "late", "twice"]
+    assert [moment for moment, _, _ in bob.heard] == [0.1, 0.2, 0.5, 0.9]
+    assert network.lost == [Passed(0.0, (ANN, 5060), (BOB, 5060), "UDP", options("lost"))]
+
+
+def test_what_is_cut_off_fate_does_not_let_through() -> None:
+    async def scene(ann: Host, bob: Host) -> None:
+        network.cut(ANN, BOB)
+        ann.send(options(), BOB)
+        await asyncio.sleep(1)
+
+    network = Network(fate=lambda datagram: (0.1,))
+    _, bob = play(network, scene)
+    assert bob.heard == []
+    assert len(network.lost) == 1
+
+
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
 def test_an_answer_goes_back_over_the_flow(transport: str) -> None:
     async def scene(ann: Host, bob: Host) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
@@ -32,6 +32,10 @@ class Passed(NamedTuple):
     octets: bytes
 
 
+Fate = Callable[[Passed], Iterable[float]]
+"""What becomes of one datagram: after how many seconds it arrives, once for each number."""
+
+
 class Network:
     """A network in one process, for `SimulatedTimeLoop` (or any loop): the same seed gives the same run, to the last datagram.
 
@@ -43,6 +47,11 @@ class Network:
         network = Network(loss=0.1, seed=7)
         transports = network.host("10.0.0.1", received, failed, batch_ended=batch_ended)
         await transports.open("UDP", "10.0.0.1", 5060)
+
+    `fate` decides about each datagram instead of delay and chance: it is given the datagram with the time of its sending, and gives the
+    seconds it takes, one number for each time it arrives; none at all, and it is lost. So one message is lost or late, and no other:
+
+        network.fate = lambda datagram: () if b" 180 " in datagram.octets else (0.001,)
 
     `log` holds what arrived, in order; `lost` what did not.
     """
@@ -56,12 +65,14 @@ class Network:
         reordering: float = 0.0,
         seed: int = 0,
         reports_unreachable: bool = False,
+        fate: Fate | None = None,
     ) -> None:
         self.delay = delay
         self.loss = loss
         self.duplication = duplication
         self.reordering = reordering
         self.reports_unreachable = reports_unreachable
+        self.fate = fate
         self.log: list[Passed] = []
         self.lost: list[Passed] = []
         self.hosts: dict[str, Transports] = {}
@@ -150,13 +161,21 @@ class Network:
     def pass_datagram(
         self, octets: bytes, source: Address, destination: Address, arrive: Callable[[], str | None], refused: Callable[[str], None]
     ) -> None:
-        """Lets chance decide about one datagram. `arrive` delivers it, or says why it cannot; then `refused` may hear of it."""
-        if self.is_cut(source, destination) or self._chance.random() < self.loss:
-            self.lost.append(Passed(asyncio.get_running_loop().time(), source, destination, "UDP", octets))
+        """Lets fate or chance decide about one datagram. `arrive` delivers it, or says why it cannot; then `refused` may hear of it."""
+        datagram = Passed(asyncio.get_running_loop().time(), source, destination, "UDP", octets)
+        delays = [] if self.is_cut(source, destination) else list(self._delays() if self.fate is None else self.fate(datagram))
+        if not delays:
+            self.lost.append(datagram)
+        for delay in delays:
+            self.after(delay, lambda: self._deliver(octets, source, destination, arrive, refused))
+
+    def _delays(self) -> Iterable[float]:
+        """How long a datagram takes by chance, each time it arrives."""
+        if self._chance.random() < self.loss:
             return
         for _ in range(2 if self._chance.random() < self.duplication else 1):
             late = self._chance.uniform(1, 10) if self._chance.random() < self.reordering else 1
-            self.after(self.delay * late, lambda: self._deliver(octets, source, destination, arrive, refused))
+            yield self.delay * late
 
     def _deliver(
         self, octets: bytes, source: Address, destination: Address, arrive: Callable[[], str | None], refused: Callable[[str], None]
