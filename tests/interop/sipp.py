@@ -1,4 +1,4 @@
-"""sipp as caller and callee, by the scenarios beside this file."""
+"""sipp as caller and callee, by the scenarios beside this file and by those built into it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,13 +25,17 @@ class Sipp(Running):
         rate: int = 100,
         pause: int = 0,
         more: Sequence[str] = (),
+        is_built_in: bool = False,
     ) -> None:
-        """`calls` at `rate` a second from or at the address `here`; `user` is the callee; `pause` in milliseconds is the scenario's own."""
+        """`calls` at `rate` a second from or at the address `here`; `user` is the callee; `pause` in milliseconds is the scenario's own.
+
+        With `is_built_in` the scenario is one that sipp itself has, under this name.
+        """
         self.errors = folder / f"{scenario}-{here[1]}.errors"
         self.messages = folder / f"{scenario}-{here[1]}.messages"
         host, port = server
         command = [
-            program, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", user,
+            program, *(("-sn", scenario) if is_built_in else ("-sf", str(SCENARIOS / f"{scenario}.xml"))), "-s", user,
             "-i", here[0], "-p", str(here[1]), "-t", {"udp": "u1", "tcp": "t1"}[transport],
             "-m", str(calls), "-r", str(rate), "-d", str(pause),
             "-nostdin", "-timeout", f"{PATIENCE:g}s", "-timeout_error", "-deadcall_wait", "0", "-timer_resol", "1",
@@ -39,12 +43,12 @@ class Sipp(Running):
             *more, f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         ]  # fmt: skip
         super().__init__(f"sipp {scenario}", command, folder=folder, environment={"TERM": "dumb"})
-        self._here = here
+        self.here = here
         self._transport = transport
 
     def wait_until_it_listens(self) -> "Sipp":
         """A callee is ready when its port is bound."""
-        patiently(lambda: self.process.poll() is not None or is_bound(self._here, self._transport), f"{self.name} listens")
+        patiently(lambda: self.process.poll() is not None or is_bound(self.here, self._transport), f"{self.name} listens")
         if self.process.poll() is not None:
             self.wait()
             raise AssertionError(self.account("ended before it listened"))
