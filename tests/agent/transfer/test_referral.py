@@ -59,6 +59,29 @@ def test_a_click_to_call_is_a_refer_outside_of_any_call() -> None:
     assert notify.headers.texts("Content-Type") == ["message/sipfrag"]
 
 
+@pytest.mark.parametrize("names_call", [True, False])
+def test_the_referrer_may_be_told_which_call_has_come_of_it(names_call: bool) -> None:
+    """RFC 3515 §2.4.5; not without being told to (§5.3)."""
+    carol = Phone()
+
+    async def goes(referral: Referral) -> None:
+        async with referral.follow(names_call=names_call) as call:
+            await call.ended()
+
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        await stage.agent("bob", on_refer=goes)
+        await stage.agent("carol", on_call=carol)
+        reference = alice.refer(stage.uri("bob"), stage.uri("carol"))
+        assert await reference == StatusLine(200, "OK")
+        dialog = carol.calls[0].standing().dialog
+        expected = f"{dialog.call_id};to-tag={dialog.local_tag};from-tag={dialog.remote_tag}" if names_call else "None"
+        assert str(reference.dialog) == expected
+        await carol.calls[0].hang_up()
+
+    on_stage(scenario)
+
+
 @pytest.mark.parametrize("options", [{}, {"accepts_transfers": True}], ids=["nothing said", "transfers alone"])
 def test_nobody_makes_us_call_from_outside_of_a_call_unless_the_program_says_so(options: dict[str, bool]) -> None:
     async def scenario(stage: Stage) -> None:

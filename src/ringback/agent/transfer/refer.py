@@ -11,10 +11,11 @@ from ringback.agent.event.expectation import Expectation
 from ringback.agent.event.notification import Notification
 from ringback.agent.event.subscriber import Ending, Subscriber
 from ringback.agent.exchange import Exchange
-from ringback.agent.transfer.sipfrag import SIPFRAG, StatusLine, parse_sipfrag
+from ringback.agent.transfer.sipfrag import SIPFRAG, StatusLine, dialog_of, parse_sipfrag
 from ringback.agent.usage import usages_of
 from ringback.dialog.usage import DIALOG, effect_of
 from ringback.message.errors import SipParseError
+from ringback.message.fields.dialog_id import Replaces
 from ringback.message.fields.event import Event
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import ascii_lower
@@ -81,6 +82,8 @@ class Reference:
         self.on_progress = on_progress
         self.latest: StatusLine | None = None
         """What the latest notification said; None before the first."""
+        self.dialog: Replaces | None = None
+        """The call that has come of it, where the peer names it: what the Replaces of an INVITE to its callee says (RFC 3891)."""
         self._headers = list(headers)
         self._event = ReferEvent()
         self._expectation: Expectation | None = None
@@ -163,6 +166,7 @@ class Reference:
             except SipParseError:
                 return True
             if self.latest.is_final:
+                self.dialog = dialog_of(notification.body) if self.latest.is_success else None
                 self._conclude(self.latest)
             elif self.on_progress is not None and not self._result.done():
                 self.on_progress(self.latest)

@@ -21,7 +21,7 @@ from ringback.agent.event.event_package import PENDING, Body
 from ringback.agent.event.incoming_subscription import IncomingSubscription
 from ringback.agent.inspection import Refusal
 from ringback.agent.transfer.referred_by import put_token, token_of
-from ringback.agent.transfer.sipfrag import SIPFRAG, TRYING, StatusLine, status_line_of
+from ringback.agent.transfer.sipfrag import SIPFRAG, TRYING, StatusLine, fields_of_dialog, status_line_of
 from ringback.agent.uri_request import UriRequest, request_of
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
@@ -88,6 +88,9 @@ class Referral:
         self._last_report = float("-inf")
         self._latest: StatusLine | None = None
         self._followed: OutgoingCall | None = None
+        self._names_call = False
+        # What is told of a success besides its status.
+        self._outcome = b""
         self._is_answered = False
         # Made before anything is sent, for what is malformed refuses the request.
         self._new_dialog = Dialog.of_server(request, core.response(request, 202)) if dialog is None else None
@@ -130,10 +133,12 @@ class Referral:
             self.core.refuse(self._event, Refusal(status, reason))
         self._finish()
 
-    def follow(self, **options: Any) -> OutgoingCall:
+    def follow(self, *, names_call: bool = False, **options: Any) -> OutgoingCall:
         """Accepts, and gives the call that is asked for, to be awaited or entered as any other; what comes of it is reported.
 
-        `options` are those of `UserAgent.call`. `ValueError` where no call is asked for.
+        With `names_call` the referrer is told the From, To, Call-ID, CSeq and Contact of the 2xx (RFC 3515 §2.4.5). Who knows them may
+        replace or join the call, so that they are for one that shall (§5.3). `options` are those of `UserAgent.call`. `ValueError` where
+        no call is asked for.
         """
         if self.method != "INVITE" or not self.is_sip:
             raise ValueError(f"no call is asked for, but {self.method} {self.asked_for.uri}")
@@ -146,6 +151,7 @@ class Referral:
         if self.call is not None:
             self.call.transferred = call
         self._followed = call
+        self._names_call = names_call
         self.accept()
         return call
 
@@ -182,7 +188,7 @@ class Referral:
             return
         if line.is_final:
             # Departs from RFC 3515 §3.10: the result is told at once, for the referrer holds a call meanwhile.
-            subscription.terminate(_NORESOURCE, _body(line))
+            subscription.terminate(_NORESOURCE, _body(line, self._outcome))
         else:
             subscription.notify(_body(line))
 
@@ -279,6 +285,8 @@ class Referral:
     def _progressed(self, response: Response) -> None:
         if response.is_provisional and response.status > 100:
             self.report(response.status, response.reason)
+        elif response.is_success and self._names_call and not self._outcome:
+            self._outcome = fields_of_dialog(response)
 
     def _concluded(self, error: BaseException | None) -> None:
         """The call was answered, or will not come about."""
@@ -308,8 +316,8 @@ class Referral:
                 self._give_up()
 
 
-def _body(line: StatusLine) -> Body:
-    return Body(SIPFRAG, line.to_bytes())
+def _body(line: StatusLine, outcome: bytes = b"") -> Body:
+    return Body(SIPFRAG, line.to_bytes() + outcome)
 
 
 def _wants_silence(request: Request) -> bool:
