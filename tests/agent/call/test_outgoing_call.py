@@ -490,3 +490,28 @@ def test_an_agent_that_ends_waits_for_nobody_who_has_said_nothing() -> None:
         assert call.is_over
 
     on_stage(scenario)
+
+
+def test_who_answers_after_the_call_is_acknowledged_all_the_same_and_a_new_party_hung_up_on() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, invite = await placed(alice, bob)
+        ok = bob.reply(invite, 200, extra=SDP, body=ANSWER)
+        ack = await bob.hears("ACK")
+        await call.answered()
+        hanging = asyncio.ensure_future(call.hang_up())
+        await hung_up(bob)
+        await hanging
+        bob.send(ok)
+        assert await bob.hears("ACK") == ack
+        late = bob.reply(invite, 200, tag="late", extra=SDP, body=ANSWER)
+        second = await bob.hears("ACK")
+        assert second.to_tag == "late"
+        assert second.cseq.number == invite.cseq.number
+        bye = await bob.hears("BYE")
+        assert bye.to_tag == "late"
+        bob.reply(bye, 200)
+        bob.send(late)
+        assert await bob.hears("ACK") == second
+
+    on_stage(scenario)

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 class Acknowledgement:
     """One ACK, on its way as soon as its next hop is known."""
 
-    __slots__ = ("_ack", "_core", "_flow", "_octets", "cseq", "time")
+    __slots__ = ("_ack", "_core", "_flow", "cseq", "octets", "time")
 
     def __init__(self, core: AgentCore, ack: Request, next_hop: str) -> None:
         self.cseq = ack.cseq.number
         self.time = core.loop.time()
         """When it was made."""
         self._core = core
-        self._ack = ack
-        self._octets = b""
+        self._ack: Request | None = ack
+        self.octets = b""
+        """The ACK as it was sent; empty where it was not."""
         self._flow: Flow | None = None
         if not ack.body:
             ack.headers.append("Content-Length", 0)
@@ -37,16 +38,18 @@ class Acknowledgement:
         for target in targets:
             addressed = self._core.stack.address(target, f"z9hG4bK{self._core.token()}", self._render, self._core.prefer)
             if addressed is not None:
-                self._flow, self._octets = addressed
+                self._flow, self.octets = addressed
+                self._ack = None
                 self.send()
                 return
 
     def _render(self, via: str) -> bytes:
+        assert self._ack is not None, "it was not sent yet"
         self._ack.headers.replace_first("Via", via)
         return self._ack.to_bytes()
 
     def send(self) -> None:
         """Sends it, once more if it was sent before. Where nothing leads to the peer nothing is sent: its own time runs out then."""
         if self._flow is not None:
-            self._core.layer.outgoing.append((self._octets, self._flow))
+            self._core.layer.outgoing.append((self.octets, self._flow))
             self._core.stack.flush()

@@ -16,10 +16,11 @@ class Interruptible:
     an ordinary exception.
     """
 
-    __slots__ = ("_coroutine", "_error", "_task")
+    __slots__ = ("_error", "_task", "coroutine")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._coroutine = coroutine
+        self.coroutine = coroutine
+        """What is run: whoever looks for where it waits finds it here."""
         self._error: CallEnded | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -32,7 +33,7 @@ class Interruptible:
 
     def __await__(self) -> Generator[Any, Any, None]:
         self._task = asyncio.current_task()
-        coroutine = self._coroutine
+        coroutine = self.coroutine
         try:
             waited = coroutine.send(None)
             while True:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ringback.agent.call.asserted_identity import asserted_identities
 from ringback.agent.call.call import Call
+from ringback.agent.call.late_answers import LateAnswers
 from ringback.agent.call.media import Media, MediaFactory
 from ringback.agent.call.negotiation import Negotiation, description_of, put_description
 from ringback.agent.call.prack import Reoffer, is_reliable, receive_reliable
@@ -105,6 +106,7 @@ class OutgoingCall(Call):
         self._answered.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._final: asyncio.Future[None] = core.loop.create_future()
         self._is_placed = False
+        self._last_2xx: asyncio.TimerHandle | None = None
         self._is_given_up = False
         self._has_2xx = False
         self._minimum = 0
@@ -289,7 +291,7 @@ class OutgoingCall(Call):
         if not self._has_2xx:
             self._has_2xx = True
             # §13.2.2.4: other parties' early dialogs end when no more 2xx can come.
-            self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
+            self._last_2xx = self.core.loop.call_later(64 * self.core.timers.t1, self._end_early)
         try:
             session = self._session(response)
         except SipParseError as error:
@@ -401,6 +403,19 @@ class OutgoingCall(Call):
             self._alarm = None
         self.core.standing.discard(self)
         super().end(reason)
+        if self.session is not None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """After a call that was answered: of all of it, only what late answers need is kept."""
+        if self._last_2xx is not None:
+            self._last_2xx.cancel()
+            self._last_2xx = None
+        self._end_early()
+        transaction = None if self._exchange is None else self._exchange.transaction
+        sent = {tag: session.acknowledgements[0] for tag, session in self.sessions.items() if session.acknowledgements}
+        if transaction is not None and not transaction.is_terminated and all(one.octets for one in sent.values()):
+            transaction.user = LateAnswers(self.core, sent)
 
     def _fail(self, error: Exception, reason: str) -> None:
         if not self._answered.done():
