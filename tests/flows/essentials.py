@@ -15,6 +15,7 @@ from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Message, Request
 from ringback.message.uri import SipUri, parse_uri
 from tests.flows.corpus import Step
+from tests.flows.dialog_package import DIALOG_INFO, DialogState, dialogs_in
 
 OPTIONAL: Mapping[str, str] = {
     "accept": "what one understands; the RFCs' flows leave it out mostly (RFC 3665 §1.3)",
@@ -187,9 +188,22 @@ def _body(step: Step, names: Names, memory: Memory) -> dict[str, str]:
     said = {"Content-Type": kind}
     if kind == "message/sipfrag":
         said["fragment"] = " ".join(message.body.decode("utf-8", "replace").split("\r\n")[0].split(" ")[:2])
+    if kind == DIALOG_INFO:
+        said["dialogs"] = "; ".join(_dialog_state(dialog, memory) for dialog in dialogs_in(message.body))
     if kind == "application/sdp":
         said.update(_session_description(message, step.label, names, memory))
     return said
+
+
+def _dialog_state(dialog: DialogState, memory: Memory) -> str:
+    """A dialog of a dialog-info document (RFC 4235): its state, and which one it is where that is said."""
+    if not dialog.call_id:
+        return dialog.state
+    tags = [
+        f"{whose} {memory.tag(dialog.call_id, tag, 'nowhere')}"
+        for whose, tag in (("local", dialog.local_tag), ("remote", dialog.remote_tag))
+    ]
+    return ", ".join([dialog.state, memory.call(dialog.call_id, "nowhere"), *tags, dialog.direction or "nobody knows who called"])
 
 
 def _session_description(message: Message, label: str, names: Names, memory: Memory) -> dict[str, str]:
