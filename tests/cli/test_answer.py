@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -137,6 +138,15 @@ def test_a_registration_that_is_refused_ends_it(tmp_path: Path) -> None:
         result = say("answer", "--register", "--user", f"bob@127.0.0.1:{server.port}", "--password", "wrong")
     assert result.exit_code == 4
     assert result.output == "ringback: 401 Unauthorized: wrong password or unknown user for 127.0.0.1\n"
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        result = say("answer", "--listen", f"udp://127.0.0.1:{port}")
+    why = f"cannot listen: Address already in use: UDP 127.0.0.1:{port}; --listen names another place"
+    assert (result.exit_code, result.output) == (2, f"ringback: {why}\n")
 
 
 @pytest.mark.parametrize(

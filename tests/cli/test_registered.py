@@ -76,6 +76,12 @@ def test_a_refresh_that_is_refused_for_good_ends_it(capsys: pytest.CaptureFixtur
     assert told == [REGISTERED, {"event": "failed", "status": 403, "reason": "Forbidden", "fault": "403 Forbidden"}]
 
 
-def test_an_end_that_nobody_confirms_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_end_that_the_registrar_refuses_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     told = play(in_turn(grants(120), Answer(500)), capsys, 1)
     assert [event["event"] for event in told] == ["registered", "failed"]
+
+
+def test_an_end_that_nobody_answers_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    told = play(in_turn(grants(120), None), capsys, 1)
+    why = f"no answer: {AOR} may stay registered until the binding expires"
+    assert told == [REGISTERED, {"event": "failed", "aor": AOR, "fault": why}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -89,13 +90,11 @@ class _Run:
 
     async def _run_agent(self, agent: UserAgent) -> int:
         try:
-            await agent.open()
+            await _open(agent)
             try:
                 return await self._perform(agent)
             finally:
                 await self._part(agent)
-        except OSError as error:
-            raise Fault(f"cannot listen: {os_fault(error)}") from None
         except asyncio.CancelledError:
             return INTERRUPTED
 
@@ -134,6 +133,14 @@ class _Run:
                 for task in list(agent.core.tasks):
                     task.cancel()
         closing.result()
+
+
+async def _open(agent: UserAgent) -> None:
+    try:
+        await agent.open()
+    except OSError as error:
+        hint = "; --listen names another place" if error.errno == errno.EADDRINUSE else ""
+        raise Fault(f"cannot listen: {os_fault(error)}{hint}") from None
 
 
 def _is_awaiting(agent: UserAgent) -> bool:

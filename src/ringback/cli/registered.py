@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ringback.cli.agent_run import fail
+from ringback.cli.agent_run import PATIENCE, fail
 from ringback.cli.duration import duration_text
 from ringback.trace.printable import printable
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ringback.agent.user_agent import UserAgent
     from ringback.cli.agent_options import AgentOptions
     from ringback.cli.live_state import LiveState
+
+# Less than the whole way out may take, so that there is time to say that nobody has answered.
+_PATIENCE = PATIENCE - 1
 
 
 class Registered:
@@ -55,8 +58,11 @@ class Registered:
         # From now on it is we who change it.
         self._is_begun = False
         self._state.drop(self)
-        await self._registration.unregister()
-        if self._registration.fault is not None:
+        await self._registration.unregister(patience=_PATIENCE)
+        if any(binding.registrar.is_asked for binding in self._registration.bindings):
+            line = f"no answer: {printable(self._aor)} may stay registered until the binding expires"
+            self._state.fail(line, aor=self._aor, fault=line)
+        elif self._registration.fault is not None:
             fail(self._state, self._registration.fault, self._options)
         elif was_registered:
             self._state.tell("unregistered", f"unregistered {printable(self._aor)}", aor=self._aor)
