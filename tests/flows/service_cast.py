@@ -19,6 +19,7 @@ AT_HOME: Mapping[str, list[str]] = {ATLANTA: ["192.0.2.101"], BILOXI: ["192.0.2.
 AT_PROXY: Mapping[str, list[str]] = {ATLANTA: [PROXY], BILOXI: [PROXY], CHICAGO: [PROXY]}
 """Where they are in flows with one."""
 CLEAR = Insecure("UDP", "these flows are about services; TLS has tests of its own")
+REFRESHES = "RFC 6665 §4.4.1: the 2xx to a NOTIFY, which is a target refresh request, has a Contact"
 
 
 def carol(server: str | None = None, **options: Any) -> Agent:
@@ -46,8 +47,9 @@ def phone_of_bob(number: int, server: str | None = "Proxy", **options: Any) -> A
 
 
 async def answers(call: IncomingCall) -> None:
-    """Takes the call and leaves it to others to end it."""
-    await call.ring()
-    await asyncio.sleep(5)
+    """Takes the call, at once where it replaces another one, and leaves it to others to end it."""
+    if call.replaces is None:
+        await call.ring()
+        await asyncio.sleep(5)
     await call.answer()
     await call.ended()

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from ringback.agent.call.incoming_call import IncomingCall
+from ringback.agent.transfer.referral import Referral
+from ringback.agent.transfer.transfer import refer_to_of
+from ringback.sdp.direction import SENDONLY
 from tests.flows.basic_cast import CALLEE, alice, bob
-from tests.flows.comparison import ABSENT, Differs, Means, trying
+from tests.flows.comparison import Differs, Means, Moved, trying
 from tests.flows.corpus import flow
-from tests.flows.service_cast import AT_PROXY, CAROL, CLEAR, answers, carol, proxy_of_all
-from tests.flows.stage import Stage, perform
+from tests.flows.essentials import ABSENT
+from tests.flows.service_cast import AT_HOME, AT_PROXY, CAROL, CLEAR, REFRESHES, answers, carol, proxy_of_all
+from tests.flows.stage import Agent, OneCodec, Stage, perform
+
+MUSIC = "server.example.com"
 
 ONLY_AT_FIRST = "RFC 3261 §12.1.1: the response that makes the dialog has it; later ones would change nothing, and ours leave it out"
 CALL_OF_F17 = "RFC 3261 §8.2.6.2: the Call-ID of F17; the RFC names another one by mistake"
@@ -143,4 +149,83 @@ def test_2_2_consultation_hold() -> None:
         Differs("F19", "Call-ID", "Call-ID of F16", CALL_OF_F17),
         Differs("F19", "From tag", "From of F16", CALL_OF_F17),
         Means("To_tag", "To of F19", "To of F20", CALL_OF_F17),
+    )
+
+
+class Music(OneCodec):
+    """An audio stream that plays and never listens."""
+
+    __slots__ = ()
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self._one.media[0].direction = SENDONLY
+
+
+def test_2_3_music_on_hold() -> None:
+    async def plays(referral: Referral) -> None:
+        referral.accept()
+        await asyncio.sleep(1)
+        async with referral.follow(names_call=True) as call:
+            await call.ended()
+
+    async def scenario(stage: Stage) -> None:
+        taken = asyncio.get_running_loop().create_future()
+
+        async def holds(call: IncomingCall) -> None:
+            await call.ring()
+            await asyncio.sleep(5)
+            await call.answer()
+            await asyncio.sleep(10)
+            await call.hold()
+            taken.set_result(call)
+            await call.ended()
+
+        bob = stage.agents["Bob"]
+        bob.on_call = holds
+        stage.agents["Alice"].on_call = answers
+        await stage.agents["Alice"].call(CALLEE)
+        held = await taken
+        await asyncio.sleep(1)
+        music = bob.refer(f"sip:music@{MUSIC}", refer_to_of(held)[0])
+        await music
+        await asyncio.sleep(20)
+        back = await bob.call(held.request.contact.uri_text, headers=[("Replaces", music.dialog)])
+        stage.life.push_async_callback(back.hang_up)
+        assert held.is_over
+
+    server = Agent("Music Server", "192.0.2.60", f"sip:music@{MUSIC}", MUSIC, options={"media": Music, "on_refer": plays})
+    perform(scenario, alice(server=None), bob(server=None), server, names=AT_HOME).shows(
+        flow("rfc5359", "2.3"),
+        """
+               Alice               Bob           Music Server
+                 │─── INVITE F1 ───▶│                  │
+                 │◀──── 180 F2 ─────│                  │
+                 │◀──── 200 F3 ─────│                  │
+                 │──── ACK F4 ─────▶│                  │
+                 │◀─── INVITE F5 ───│                  │
+                 │──── 200 F6 ─────▶│                  │
+                 │◀──── ACK F7 ─────│                  │
+                 │                  │─── REFER F8 ────▶│
+                 │                  │◀──── 202 F9 ─────│
+                 │                  │◀── NOTIFY F10 ───│
+                 │                  │──── 200 F11 ────▶│
+                 │◀──────────── INVITE F12 ────────────│
+                 │───────────── 200 F13 ──────────────▶│
+                 │◀───────────── ACK F14 ──────────────│
+                 │                  │◀── NOTIFY F17 ───│
+                 │                  │──── 200 F18 ────▶│
+                 │──── BYE F15 ────▶│                  │
+                 │◀──── 200 F16 ────│                  │
+                 │◀── INVITE F19 ───│                  │
+                 │──── 200 F20 ────▶│                  │
+                 │◀──── ACK F21 ────│                  │
+                 │───────────── BYE F22 ──────────────▶│
+                 │◀───────────── 200 F23 ──────────────│
+        """,
+        CLEAR,
+        Moved("F17", "F15", "NOTIFY leaves together with the ACK F14, BYE when that has come"),
+        Moved("F18", "F15", "as F17"),
+        Differs("F5 F7 F19 F21", "Max-Forwards", "70", "RFC 3261 §8.1.1: every request has it; the RFC leaves it out by mistake"),
+        Differs("F11 F18", "Contact", "Bob", REFRESHES),
     )

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from ringback.agent.incoming_call import IncomingCall
+from ringback.agent.call.incoming_call import IncomingCall
 from ringback.agent.instant_message import IncomingMessage
-from ringback.agent.referral import Referral
-from ringback.agent.transfer import refer_to_of
-from tests.flows.basic_cast import ATLANTA, BILOXI, CHICAGO, alice, bob
-from tests.flows.comparison import Added, Differs, Insecure, Moved
+from ringback.agent.transfer.referral import Referral
+from ringback.agent.transfer.transfer import refer_to_of
+from tests.flows.basic_cast import ATLANTA, CALLEE, alice, bob
+from tests.flows.comparison import Added, Differs, Moved
 from tests.flows.corpus import flow
 from tests.flows.essentials import ABSENT
-from tests.flows.stage import Agent, Stage, perform
+from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, REFRESHES, answers, carol
+from tests.flows.stage import Stage, perform
 
 ALICE = alice(server=None)
-NAMES = {ATLANTA: ["192.0.2.101"], BILOXI: ["192.0.2.201"], CHICAGO: ["192.0.2.33"]}
 RINGS = "RFC 3515 §3.10: a notifier may tell that it rings"
 SENDER = "Via says where it is sent from; the RFC names another host by mistake"
-REFRESHES = "RFC 6665 §4.4.1: the 2xx to a NOTIFY, which is a target refresh request, has a Contact"
-CLEAR = Insecure("UDP", "these flows are about transfer; TLS has tests of its own")
-
-
-def carol(**options: object) -> Agent:
-    """Carol's phone."""
-    return Agent("Carol", "192.0.2.33", f"sip:carol@{CHICAGO}", f"client.{CHICAGO}", None, {"display_name": "Carol", **options})
-
-
-async def answers(call: IncomingCall) -> None:
-    """Takes the call and leaves it to others to end it."""
-    if call.replaces is None:
-        await call.ring()
-        await asyncio.sleep(5)
-    await call.answer()
-    await call.ended()
 
 
 async def asks_its_user(referral: Referral) -> None:
@@ -50,7 +34,7 @@ def test_2_4_transfer_unattended() -> None:
         await asyncio.sleep(5)
         await call.answer()
         await asyncio.sleep(5)
-        transfer = asyncio.ensure_future(call.transfer(f"sip:carol@{CHICAGO}"))
+        transfer = asyncio.ensure_future(call.transfer(CAROL))
         await asyncio.sleep(1)
         await call.hang_up()
         await transfer
@@ -63,7 +47,7 @@ def test_2_4_transfer_unattended() -> None:
         await call.ended()
         await asyncio.sleep(20)
 
-    perform(scenario, ALICE, bob(server=None), carol(), names=NAMES).shows(
+    perform(scenario, ALICE, bob(server=None), carol(), names=AT_HOME).shows(
         flow("rfc5359", "2.4"),
         """
          Alice               Bob               Carol
@@ -107,18 +91,18 @@ def test_2_5_transfer_attended() -> None:
             await call.answer()
             await asyncio.sleep(5)
             await call.hold()
-            consultation = await stage.agents["Bob"].call(f"sip:carol@{CHICAGO}")
+            consultation = await stage.agents["Bob"].call(CAROL)
             await asyncio.sleep(5)
             await consultation.hold()
             talk.set_result(None)
             await call.transfer(consultation)
 
         stage.agents["Bob"].on_call = consults
-        call = await stage.agents["Alice"].call(f"sip:bob@{BILOXI}")
+        call = await stage.agents["Alice"].call(CALLEE)
         await call.ended()
         await asyncio.sleep(20)
 
-    perform(scenario, alice(server=None, on_refer=asks_its_user), bob(server=None), carol(), names=NAMES).shows(
+    perform(scenario, alice(server=None, on_refer=asks_its_user), bob(server=None), carol(), names=AT_HOME).shows(
         flow("rfc5359", "2.5"),
         """
          Alice               Bob               Carol
@@ -175,19 +159,19 @@ def test_2_6_transfer_instant_messaging() -> None:
             await asyncio.sleep(5)
             uri = refer_to_of(call)[0]
             html = f'<HTML>Do you want to take this call from\n<A HREF="{uri}">Alice</A>?\n </HTML>'
-            await stage.agents["Bob"].message(f"sip:carol@{CHICAGO}", html.encode(), content_type="text/html")
+            await stage.agents["Bob"].message(CAROL, html.encode(), content_type="text/html")
             await call.ended()
 
         stage.agents["Bob"].on_call = sends_a_link
         stage.agents["Alice"].on_call = answers
-        call = await stage.agents["Alice"].call(f"sip:bob@{BILOXI}")
+        call = await stage.agents["Alice"].call(CALLEE)
         taken = await stage.agents["Carol"].call(await invitations.get())
         await call.ended()
         await asyncio.sleep(20)
         stage.life.push_async_callback(taken.hang_up)
 
     here = carol(on_message=reads, message_types=["text/html"])
-    perform(scenario, ALICE, bob(server=None), here, names=NAMES).shows(
+    perform(scenario, ALICE, bob(server=None), here, names=AT_HOME).shows(
         flow("rfc5359", "2.6"),
         """
          Alice               Bob               Carol
