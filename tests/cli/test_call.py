@@ -210,7 +210,7 @@ def test_the_ladder_is_among_the_lines_or_beside_the_json() -> None:
 
 
 def test_on_a_terminal_the_state_stands_below_the_lines() -> None:
-    with answering("--after", "1.2s") as (_, uri):
+    with answering("--after", "2s") as (_, uri):
         terminal = on_terminal("call", uri)
         with terminal:
             terminal.until("00:01.*180 Ringing at .*; Ctrl-C gives up")
