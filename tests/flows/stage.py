@@ -26,7 +26,7 @@ from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from ringback import UserAgent
-from ringback.agent.media import SilentMedia
+from ringback.agent.call.media import SilentMedia
 from ringback.sdp.codec import PCMU
 from ringback.sdp.description import SessionDescription
 from ringback.sdp.media import MediaDescription

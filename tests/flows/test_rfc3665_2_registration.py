@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ringback.agent.errors import AuthenticationFailed
-from ringback.agent.registrar import Registrar
+from ringback.agent.registration.registrar import Registrar
 from ringback.server.config import RegistrarConfig
 from tests.flows.basic_cast import ATLANTA, BILOXI, NAMES, SECRET, SS2, bob
 from tests.flows.comparison import Differs, Insecure, Means
