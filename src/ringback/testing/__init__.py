@@ -2,5 +2,6 @@
 
 from ringback.testing.loop import HungError, SimulatedTimeLoop, run
 from ringback.testing.network import Network, Passed
+from ringback.testing.stage import AgentFactory, ServerFactory, Stage
 
-__all__ = ["HungError", "Network", "Passed", "SimulatedTimeLoop", "run"]
+__all__ = ["AgentFactory", "HungError", "Network", "Passed", "ServerFactory", "SimulatedTimeLoop", "Stage", "run"]

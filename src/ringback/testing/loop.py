@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ringback.testing.waiting import place_of
+
 T = TypeVar("T")
 
 _Events = list[tuple[selectors.SelectorKey, int]]
@@ -47,7 +49,8 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self, *, patience: float = 0.0, ends_at: float = 86_400.0) -> None:
         self._now = 0.0
         self._patience = patience
-        self._ends_at = ends_at
+        self.ends_at = ends_at
+        """The simulated second after which the loop goes no further; it may be moved."""
         self._at_work = 0
         selector = _JumpingSelector()
         selector.loop = self
@@ -70,17 +73,15 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
             raise HungError(f"Nothing will ever happen: {self._waiting()}")
         # Whole nanoseconds: sums of decimal fractions meet again at the same float, and a timer due at 32.0 reads 32.0.
         self._now = round(self._now + timeout, 9)
-        if self._now > self._ends_at:
-            raise HungError(f"Simulated time passed {self._ends_at:g} s: {self._waiting()}")
+        if self._now > self.ends_at:
+            raise HungError(f"Simulated time passed {self.ends_at:g} s: {self._waiting()}")
         return []
 
     def _waiting(self) -> str:
         """The test that runs, if pytest runs it, and where each task waits."""
         tasks = []
         for task in asyncio.all_tasks(self):
-            frames = task.get_stack(limit=1)
-            place = f"{frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else "not yet started"
-            tasks.append(f"{task.get_name()} waits at {place}")
+            tasks.append(f"{task.get_name()} waits at {place_of(task)}")
         test = os.environ.get("PYTEST_CURRENT_TEST")
         return "; ".join(([test] if test else []) + sorted(tasks)) or "no task exists"
 

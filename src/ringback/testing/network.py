@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.testing.datagrams import SimulatedUdp
+from ringback.testing.figure import ladder_of
 from ringback.testing.streams import SimulatedTcp
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
 from ringback.transport.transports import Transports
@@ -76,6 +77,8 @@ class Network:
         self.log: list[Passed] = []
         self.lost: list[Passed] = []
         self.hosts: dict[str, Transports] = {}
+        self.names: dict[str, str] = {}
+        """What hosts are called in a ladder, by address; one without a name is called by its address."""
         self.ears: dict[Address, list[SimulatedUdp]] = {}
         self.listeners: dict[Address, SimulatedTcp] = {}
         self._chance = random.Random(seed)
@@ -112,6 +115,13 @@ class Network:
             },
         )
         return transports
+
+    def ladder(self, *parties: str) -> str:
+        """What has passed so far as a figure: a column for each host that has a name or said something, the seconds on the left.
+
+        `parties` are the first columns, in this order. What was lost is drawn where it was sent, and marked so.
+        """
+        return ladder_of(self, parties)
 
     def cut(self, one: str, other: str) -> None:
         """Nothing passes between two hosts until `heal`: datagrams are lost, streams wait, connections do not open."""
