@@ -17,6 +17,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.credentials import Credentials
 from ringback.message.message import Request
+from ringback.message.uri import SipUri
 from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains, Place
 from ringback.server.location.location import Location
@@ -91,7 +92,7 @@ class Access:
         """For a request of no proven dialog; `place` is what its Request-URI means. Credentials that were accepted are taken out of it."""
         if self._is_trusted(flow.host) or self._is_spiral(request, flow):
             return None
-        caller = self._domains.place_of(request, "From")
+        caller = self._caller(request)
         if caller.domain is None:
             if place.domain is not None and "route" not in request.headers.keys:
                 if self._config.accept_strangers:
@@ -100,6 +101,13 @@ class Access:
                     return self._refusal_of_guest(place.domain, request, flow, now)
             return Reject(403, _FOREIGN)
         return self._refusal_of(caller, request, flow, now)
+
+    def _caller(self, request: Request) -> Place:
+        """Who sends a request: the user of From, or where that shall not be known the one who says so to us alone (RFC 3325 §9.2)."""
+        caller = self._domains.place_of(request, "From")
+        if _is_anonymous(caller) and "p-preferred-identity" in request.headers.keys:
+            return self._domains.place_of(request, "P-Preferred-Identity")
+        return caller
 
     def _refusal_of_guest(self, realm: str, request: Request, flow: Flow, now: float) -> Reject | None:
         """None where the sender proves to have an account in the callee's domain; From is another domain's affair."""
@@ -115,7 +123,7 @@ class Access:
         """For a request whose dialog is proven, but which comes from another address than its party had when the dialog began."""
         if self._is_trusted(flow.host):
             return None
-        party = self._domains.place_of(request, "From")
+        party = self._caller(request)
         if self._is_registered_from(party, flow.host):
             return None
         if party.domain is None:
@@ -124,7 +132,7 @@ class Access:
 
     def takes_ack(self, request: Request, flow: Flow, now: float) -> bool:
         """The same for an ACK, which may bear the credentials of its INVITE (§22.1)."""
-        party = self._domains.place_of(request, "From")
+        party = self._caller(request)
         if self._is_trusted(flow.host) or self._is_registered_from(party, flow.host):
             return True
         if party.domain is None:
@@ -135,9 +143,12 @@ class Access:
     def consume(self, request: Request) -> None:
         """Takes credentials for the caller's realm out of a request, a guest's for any of ours: nobody after us needs them (§22.3)."""
         headers = request.headers
+        realm = self._caller(request).domain
+        if "p-preferred-identity" in headers.keys:
+            # RFC 3325 §5: it was for us; whoever comes after us would learn who wants to stay unknown.
+            headers.remove("P-Preferred-Identity")
         if "proxy-authorization" not in headers.keys:
             return
-        realm = self._domains.place_of(request, "From").domain
         realms = [realm] if realm is not None else self._domains.names if self._config.guests else ()
         texts = headers.texts("Proxy-Authorization")
         kept = [text for text in texts if not any(_is_of(text, one) for one in realms)]
@@ -186,3 +197,8 @@ class Access:
     @staticmethod
     def _challenge(protection: Protection, verdict: Verdict, status: int, field: str, now: float) -> Reject:
         return Reject(status, headers=[(field, str(one)) for one in protection.challenges(now, verdict.is_stale)])
+
+
+def _is_anonymous(caller: Place) -> bool:
+    """RFC 3323 §4.1: the host of a From that names nobody."""
+    return isinstance(caller.uri, SipUri) and caller.uri.host == "anonymous.invalid"
