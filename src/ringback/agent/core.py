@@ -263,12 +263,20 @@ class AgentCore:
 
     def _unclaimed(self, event: RequestReceived, now: float, *, is_in_dialog: bool) -> None:
         """A request of a dialog that none of its usages takes, or that is not there: what may begin a usage is served (RFC 6665 §4.4.1)."""
-        if event.request.method == "NOTIFY" or (is_in_dialog and event.request.method != "INVITE"):
+        request = event.request
+        if request.method == "BYE" and self._crosses_our_bye(request):
+            self.refuse(event, Refusal(200))
+        elif request.method == "NOTIFY" or (is_in_dialog and request.method != "INVITE"):
             self.serve(event, now)
         else:
             self.refuse(event, Refusal(481))
 
     def _cancelled(self, event: RequestReceived, now: float) -> None:
+    def _crosses_our_bye(self, bye: Request) -> bool:
+        """Whether a BYE is for a dialog that one of ours has ended a moment ago: then both have hung up at once (RFC 5407 §3.2.1)."""
+        earliest = self.loop.time() - 64 * self.timers.t1
+        return self.ended_dialogs.has_our_bye(bye.call_id, bye.to_tag or "0", bye.from_tag or "0", earliest)
+
         """§9.2: 200 to the CANCEL whatever becomes of the INVITE; 481 where there is none."""
         cancelled = event.cancels
         if cancelled is None:

@@ -34,3 +34,13 @@ def test_the_oldest_is_forgotten_first() -> None:
     assert not ended.has_since("0", "Ours", "Theirs", 0.0)
     assert ended.has_since("1", "Ours", "Theirs", 0.0)
     assert ended.has_since(str(MAX_ENDED), "Ours", "Theirs", 0.0)
+
+
+def test_whether_it_was_our_bye_that_ended_it() -> None:
+    ended = EndedDialogs()
+    ended.add(dialog("1"), 100.0, by_our_bye=True)
+    ended.add(dialog("2"), 100.0)
+    assert ended.has_our_bye("1", "ours", "theirs", 100.0)
+    assert not ended.has_our_bye("1", "Ours", "Theirs", 100.5)
+    assert not ended.has_our_bye("2", "Ours", "Theirs", 100.0)
+    assert not ended.has_our_bye("3", "Ours", "Theirs", 0.0)

@@ -305,8 +305,9 @@ class OutgoingCall(Call):
         if is_known:
             return
         if session.is_over:
-            # Its early dialog ended by a fault of its own, and the peer knows it still (§15: a 2xx calls for a BYE).
-            session.send_bye()
+            # Its early dialog has ended, and the peer knows it still (§15: a 2xx calls for a BYE); one that the 2xx has crossed will do.
+            if not session.is_saying_goodbye:
+                session.send_bye()
             if self.session is None:
                 self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
             return

@@ -41,6 +41,7 @@ class Session:
         "core",
         "dialog",
         "exchange",
+        "goodbye",
         "is_over",
         "negotiation",
         "peer_allows",
@@ -63,6 +64,8 @@ class Session:
         """Our ACKs of the peer's 2xx, as long as those may come again."""
         self.exchange: Exchange | None = None
         """The re-INVITE or UPDATE of ours that is under way."""
+        self.goodbye: asyncio.Task[Exchange] | None = None
+        """Our latest BYE."""
         self.turn: asyncio.Lock | None = None
         """Held by whoever modifies the session; made when first needed."""
         self.provisionals: ReliableResponses | None = None
@@ -150,7 +153,13 @@ class Session:
         request = self.request("BYE")
         if reason is not None:
             request.headers.append("Reason", reason)
-        return self.core.spawn(self.core.ask(request, dialog=self.dialog))
+        self.goodbye = self.core.spawn(self.core.ask(request, dialog=self.dialog))
+        return self.goodbye
+
+    @property
+    def is_saying_goodbye(self) -> bool:
+        """Whether a BYE of ours is on its way."""
+        return self.goodbye is not None and not self.goodbye.done()
 
     async def hang_up(self, reason: str | None = None) -> None:
         """Ends the session with a BYE (§15.1.1); waits for its answer. The callee's waits for the ACK first, as §15 demands."""
@@ -318,7 +327,7 @@ class Session:
             self.timer.stop()
         self._settle()
         leave(self.core, self.dialog, self)
-        self.core.ended_dialogs.add(self.dialog, self.core.loop.time())
+        self.core.ended_dialogs.add(self.dialog, self.core.loop.time(), by_our_bye=self.goodbye is not None)
         self.call.session_ended(self, reason)
 
     def close(self) -> None:
