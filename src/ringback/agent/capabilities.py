@@ -33,6 +33,14 @@ _MEDIA_TAGS = ("audio", "video", "application", "text", "data", "control")
 _SDP_TYPE = MediaType("application", "sdp")
 
 
+def feature_params(features: Features) -> str:
+    """Feature tags as they stand behind a Contact; ValueError where a name is no token or a value cannot be quoted."""
+    for name, value in features.items():
+        if not is_token(name) or (value is not None and any(one in value for one in '"\\\r\n\0')):
+            raise ValueError(f"no feature tag: {name}={value!r}")
+    return "".join(f";{name}" if value is None else f';{name}="{value}"' for name, value in features.items())
+
+
 class Capabilities:
     """What one party can do: its methods, extensions, media, and the features that the program names."""
 
@@ -44,9 +52,7 @@ class Capabilities:
         self._media = media
         self._readiness = readiness
         self._features = features
-        for name, value in features.items():
-            if not is_token(name) or (value is not None and any(one in value for one in '"\\\r\n\0')):
-                raise ValueError(f"no feature tag: {name}={value!r}")
+        feature_params(features)
 
     def description(self, host: str) -> SessionDescription:
         """Our media as RFC 3264 §9 wants them described: a session of its own, every port 0, so that nobody takes it for an offer."""
@@ -72,7 +78,7 @@ class Capabilities:
         if core.extensions:
             tags["extensions"] = ",".join(core.extensions)
         tags |= self._features
-        return "".join(f";{name}" if value is None else f';{name}="{value}"' for name, value in tags.items())
+        return feature_params(tags)
 
     def receive(self, event: RequestReceived, _now: float) -> None:
         """Answers OPTIONS (§11.2): the status an INVITE would have, and all we can do; 200 within a dialog, which has its call already."""

@@ -147,12 +147,13 @@ class AgentCore:
         dialog: Dialog | None = None,
         next_hop: str | None = None,
         target: Target | None = None,
+        contact_params: str = "",
     ) -> Exchange:
         """Sends a request, answers challenges, and passes each response up; the last one is final, made up where none came.
 
-        `target` is tried before all that the next hop leads to.
+        `target` is tried before all that the next hop leads to; `contact_params` stand behind the Contact, where one is added.
         """
-        exchange = Exchange(self, request, on_response, dialog, next_hop, target)
+        exchange = Exchange(self, request, on_response, dialog, next_hop, target, contact_params)
         exchange.start(self.loop.time())
         self.stack.flush()
         return exchange

@@ -46,6 +46,7 @@ class Exchange:
     __slots__ = (
         "_first",
         "_why_cancelled",
+        "contact_params",
         "core",
         "dialog",
         "fault",
@@ -68,8 +69,9 @@ class Exchange:
         dialog: Dialog | None = None,
         next_hop: str | None = None,
         target: Target | None = None,
+        contact_params: str = "",
     ) -> None:
-        """`target` is where to try first, whatever else the next hop leads to."""
+        """`target` is where to try first, whatever else the next hop leads to; `contact_params` stand behind a Contact that is added."""
         self.core = core
         self.request = request
         self.on_response = on_response
@@ -80,6 +82,7 @@ class Exchange:
             self.next_hop = f"sips:{self.next_hop[4:]}"
         self.targets: list[Target] = []
         """Where to try, in order; the first one is being tried, or has answered."""
+        self.contact_params = contact_params
         self._first = target
         self.transaction: ClientTransaction | None = None
         self.flow: Flow | None = None
@@ -140,7 +143,7 @@ class Exchange:
             if flow is not None:
                 if request.method in _WITH_CONTACT and "contact" not in request.headers.keys:
                     is_secure = wants_sips(request, "route") or (self.dialog is not None and self.dialog.is_secure)
-                    request.headers.append("Contact", core.identity.contact(flow.endpoint, is_secure=is_secure))
+                    request.headers.append("Contact", core.identity.contact(flow.endpoint, is_secure=is_secure) + self.contact_params)
                 self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}", now, core.prefer)
                 if self.transaction is not None:
                     self.flow = self.transaction.flow

@@ -13,6 +13,7 @@ from ringback.agent.call.info import send_digits, send_info
 from ringback.agent.call.interruption import Interruptible
 from ringback.agent.call.media import Media
 from ringback.agent.call.modification import modify
+from ringback.agent.capabilities import Features, feature_params
 from ringback.agent.errors import CallEnded, RequestFailed
 from ringback.agent.generic_request import send_request_within
 from ringback.agent.instant_message import send_message_within
@@ -59,6 +60,8 @@ class Call:
     """What we ask to be hidden of us in this call; None where that is nothing (RFC 3323)."""
     anonymous_contact: str | None = None
     """Our Contact in a call in which nobody shall know us."""
+    contact_params: str = ""
+    """What stands behind our Contact in this call: `show_features`."""
     asserted_identity: NameAddr | None = None
     """Who the other party is by the word of a trusted peer (RFC 3325); None where none has said it."""
     end_reasons: tuple[Reason, ...] = ()
@@ -155,6 +158,13 @@ class Call:
         if isinstance(target, Call):
             return await transfer_attended(self, target, patience=patience, on_progress=on_progress)
         return await transfer_blind(self, target, reports=reports, patience=patience, on_progress=on_progress)
+
+    def show_features(self, features: Features) -> None:
+        """Shows the peer feature tags of ours, `{"isfocus": None}`, in each Contact of this call from now on (RFC 3840 §7).
+
+        An INVITE not placed yet has them, the answer, and `modify`; nothing of an anonymous call. ValueError where a tag is malformed.
+        """
+        self.contact_params = feature_params(features)
 
     async def message(
         self, content: str | bytes, content_type: str | None = None, *, headers: Iterable[tuple[str, object]] = ()

@@ -203,7 +203,7 @@ class IncomingCall(Call):
     def _response(self, status: int, reason: str | None = None) -> Response:
         response = self.core.response(self.request, status, reason, tag=self.local_tag)
         response.headers.carry(self.request.headers, "record-route")
-        response.headers.append("Contact", self._contact)
+        response.headers.append("Contact", self._contact + self.contact_params)
         return response
 
     def _describe(self, response: Response) -> None:

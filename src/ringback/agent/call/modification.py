@@ -122,7 +122,7 @@ async def _offer(session: Session, description: SessionDescription | None, metho
         if not answered.done():
             answered.set_result(None)
 
-    exchange = session.core.begin(request, on_response, dialog=session.dialog)
+    exchange = session.core.begin(request, on_response, dialog=session.dialog, contact_params=session.call.contact_params)
     session.exchange = exchange if exchange.response is None else None
     await answered
     return exchange

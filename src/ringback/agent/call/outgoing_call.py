@@ -139,7 +139,7 @@ class OutgoingCall(Call):
         self.media = self._make_media(endpoint.advertised)
         headers = request.headers
         contact = identity.contact(endpoint, is_secure=wants_sips(request, "route"))
-        headers.append("Contact", contact)
+        headers.append("Contact", contact if self.privacy is not None else contact + self.contact_params)
         if self.privacy is not None:
             self.anonymous_contact = contact
             veil(core, request, self.privacy, host_of(next_hop_of(request)))
@@ -390,7 +390,7 @@ class OutgoingCall(Call):
         for route in reversed([*(self._routes or ()), *([] if target.proxy is None else [target.proxy])]):
             request.headers.prepend("Route", route)
         self.request = request
-        self._exchange = self.core.begin(request, self._responded)
+        self._exchange = self.core.begin(request, self._responded, contact_params=self.contact_params)
 
     def _end_early(self) -> None:
         for session in list(self.sessions.values()):

@@ -118,7 +118,8 @@ class Session:
 
     def contact(self, flow: Flow) -> str:
         """Our Contact in a response within the dialog."""
-        return self.call.anonymous_contact or self.core.identity.contact(flow.endpoint, is_secure=self.dialog.is_secure)
+        call = self.call
+        return call.anonymous_contact or self.core.identity.contact(flow.endpoint, is_secure=self.dialog.is_secure) + call.contact_params
 
     async def ask(self, request: Request) -> Exchange:
         """Sends a request within the dialog and waits for its final response; what that ends has ended when this returns (RFC 5057 §5)."""
