@@ -19,7 +19,7 @@ class EndedDialogs:
     __slots__ = ("_ended",)
 
     def __init__(self) -> None:
-        self._ended: OrderedDict[_Name, float] = OrderedDict()
+        self._ended: OrderedDict[_Name, tuple[float, bool]] = OrderedDict()
 
     def add(self, dialog: Dialog, now: float, *, by_our_bye: bool = False) -> None:
         """Notes that a dialog has ended."""
