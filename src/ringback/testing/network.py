@@ -124,15 +124,22 @@ class Network:
         return ladder_of(self, parties)
 
     def cut(self, one: str, other: str) -> None:
-        """Nothing passes between two hosts until `heal`: datagrams are lost, streams wait, connections do not open."""
-        self._cuts.add(frozenset((one, other)))
+        """Nothing passes between two hosts until `heal`: datagrams are lost, streams wait, connections do not open.
+
+        Each is named by its address, or by its name in the ladder.
+        """
+        self._cuts.add(self._pair(one, other))
 
     def heal(self, one: str, other: str) -> None:
         """Ends a `cut`: what streams held back is delivered."""
-        self._cuts.discard(frozenset((one, other)))
+        self._cuts.discard(self._pair(one, other))
         held, self._held = self._held, []
         for source, destination, arrive in held:
             self.pass_in_order(source, destination, arrive)
+
+    def _pair(self, *hosts: str) -> frozenset[str]:
+        addresses = {name: address for address, name in self.names.items()}
+        return frozenset(addresses.get(host, host) for host in hosts)
 
     def is_cut(self, source: Address, destination: Address) -> bool:
         """Whether nothing passes between these two now."""
