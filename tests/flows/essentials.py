@@ -45,6 +45,8 @@ _BY_NAME = {
     *("via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "content-type", "replaces", "join", "target-dialog"),
     *("subscription-state", "reason", *_AS_TEXT, *_CHALLENGES, *_ADDRESSES),
 }
+# The feature tags that flows show on purpose (RFC 3840); others say what one can do, as Allow does. "automaton" is RFC 5359's own word.
+_FEATURES = ("isfocus", "automata", "automaton", "+sip.byeless", "+sip.rendering")
 ABSENT = "-"
 
 
@@ -155,6 +157,7 @@ def _contact(contact: Any, names: Names) -> str:
     if not isinstance(contact, NameAddr):
         return str(contact)
     params = [f"{name}={contact.params[name]}" for name in ("expires", "q") if name in contact.params]
+    params += [name for name in _FEATURES if name in contact.params]
     return " ".join([names.uri(contact.uri_text), *params])
 
 

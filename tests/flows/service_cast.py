@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from ringback.agent.call.call import Call
 from ringback.agent.call.incoming_call import IncomingCall
 from ringback.server.config import RelayConfig
 from tests.flows.basic_cast import ATLANTA, BILOXI, CHICAGO
-from tests.flows.comparison import Insecure
+from tests.flows.comparison import Insecure, Means
 from tests.flows.stage import Agent, Server
 
 CAROL = f"sip:carol@{CHICAGO}"
@@ -20,6 +21,9 @@ AT_PROXY: Mapping[str, list[str]] = {ATLANTA: [PROXY], BILOXI: [PROXY], CHICAGO:
 """Where they are in flows with one."""
 CLEAR = Insecure("UDP", "these flows are about services; TLS has tests of its own")
 REFRESHES = "RFC 6665 §4.4.1: the 2xx to a NOTIFY, which is a target refresh request, has a Contact"
+MACHINE: Mapping[str, str | None] = {"automata": None, "+sip.byeless": None, "+sip.rendering": "no"}
+"""What a server that plays something says of itself."""
+AUTOMATA = Means("Contact", "automata", "automaton", "RFC 3840 §9: the tag that means a machine; the RFC's is none")
 
 
 def carol(server: str | None = None, **options: Any) -> Agent:
@@ -44,6 +48,18 @@ def phone_of_bob(number: int, server: str | None = "Proxy", **options: Any) -> A
     options.setdefault("display_name", "Bob")
     hostname = f"client{number if number > 1 else ''}.{BILOXI}"
     return Agent(f"B{number}", f"192.0.2.{200 + number}", f"sip:bob@{BILOXI}", hostname, server, options)
+
+
+async def puts_on_hold(call: Call) -> None:
+    """Bob holds the peer, and says that he plays nothing of it to anybody (RFC 4235 §5.2)."""
+    call.show_features({"+sip.rendering": "no"})
+    await call.hold()
+
+
+async def takes_back(call: Call) -> None:
+    """And the end of that."""
+    call.show_features({})
+    await call.resume()
 
 
 async def answers(call: IncomingCall) -> None:

@@ -18,10 +18,12 @@ ANSWERED_ANEW = (
     "RFC 3264 §8: what differs has another version, and an answer of ours says sendrecv in words; the RFC's is as F1",
 )
 MIXER = 49172
+FOCUS = {"isfocus": None}
 
 
 async def goes_to_the_mixer(call: Call) -> None:
-    """Bob's phone offers its mixer's port for the call."""
+    """Bob's phone offers its mixer's port for the call, and says that it mixes (RFC 4579 §4.2)."""
+    call.show_features(FOCUS)
     negotiation = call.standing().negotiation
     offer = make_offer(negotiation.exchange, negotiation.media.capabilities())
     offer.media[0].port = MIXER
@@ -36,7 +38,9 @@ def test_2_10_three_way_conference_third_party_is_added() -> None:
             await call.answer()
             await asyncio.sleep(5)
             await goes_to_the_mixer(call)
-            third = await stage.agents["Bob"].call(CAROL)
+            third = stage.agents["Bob"].call(CAROL)
+            third.show_features(FOCUS)
+            await third
             stage.life.push_async_callback(third.hang_up)
             await call.ended()
 
@@ -71,6 +75,8 @@ def test_2_10_three_way_conference_third_party_is_added() -> None:
 def test_2_11_three_way_conference_third_party_joins() -> None:
     async def scenario(stage: Stage) -> None:
         async def lets_others_in(call: IncomingCall) -> None:
+            if call.joins is not None:
+                call.show_features(FOCUS)
             await call.ring()
             await asyncio.sleep(5)
             if call.joins is not None:

@@ -13,10 +13,9 @@ from tests.flows.basic_cast import BILOXI, CALLEE, alice, bob
 from tests.flows.comparison import Differs
 from tests.flows.corpus import flow
 from tests.flows.dialog_package import DIALOG_INFO, DialogState, dialog_info, dialog_package, dialogs_in
-from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, answers, carol
+from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, REFRESHES, answers, carol
 from tests.flows.stage import Agent, Stage, perform
 
-REFRESHES = "RFC 6665 §4.4.1: the 2xx to a NOTIFY, which is a target refresh request, has a Contact"
 BUSY, FREE = DialogState("confirmed"), DialogState("terminated")
 
 

@@ -12,7 +12,20 @@ from tests.flows.basic_cast import CALLEE, alice, bob
 from tests.flows.comparison import Differs, Means, Moved, trying
 from tests.flows.corpus import flow
 from tests.flows.essentials import ABSENT
-from tests.flows.service_cast import AT_HOME, AT_PROXY, CAROL, CLEAR, REFRESHES, answers, carol, proxy_of_all
+from tests.flows.service_cast import (
+    AT_HOME,
+    AT_PROXY,
+    AUTOMATA,
+    CAROL,
+    CLEAR,
+    MACHINE,
+    REFRESHES,
+    answers,
+    carol,
+    proxy_of_all,
+    puts_on_hold,
+    takes_back,
+)
 from tests.flows.stage import Agent, OneCodec, Stage, perform
 
 MUSIC = "server.example.com"
@@ -27,9 +40,9 @@ def test_2_1_call_hold() -> None:
         await asyncio.sleep(5)
         await call.answer()
         await asyncio.sleep(10)
-        await call.hold()
+        await puts_on_hold(call)
         await asyncio.sleep(10)
-        await call.resume()
+        await takes_back(call)
         await call.ended()
 
     async def scenario(stage: Stage) -> None:
@@ -85,11 +98,11 @@ def test_2_2_consultation_hold() -> None:
             await asyncio.sleep(5)
             await call.answer()
             await asyncio.sleep(10)
-            await call.hold()
+            await puts_on_hold(call)
             await asyncio.sleep(1)
             async with stage.agents["Bob"].call(CAROL):
                 await asyncio.sleep(10)
-            await call.resume()
+            await takes_back(call)
             await call.ended()
 
         stage.agents["Bob"].on_call = consults
@@ -166,7 +179,9 @@ def test_2_3_music_on_hold() -> None:
     async def plays(referral: Referral) -> None:
         referral.accept()
         await asyncio.sleep(1)
-        async with referral.follow(names_call=True) as call:
+        call = referral.follow(names_call=True)
+        call.show_features(MACHINE)
+        async with call:
             await call.ended()
 
     async def scenario(stage: Stage) -> None:
@@ -177,7 +192,7 @@ def test_2_3_music_on_hold() -> None:
             await asyncio.sleep(5)
             await call.answer()
             await asyncio.sleep(10)
-            await call.hold()
+            await puts_on_hold(call)
             taken.set_result(call)
             await call.ended()
 
@@ -224,6 +239,7 @@ def test_2_3_music_on_hold() -> None:
                  │◀───────────── 200 F23 ──────────────│
         """,
         CLEAR,
+        AUTOMATA,
         Moved("F17", "F15", "NOTIFY leaves together with the ACK F14, BYE when that has come"),
         Moved("F18", "F15", "as F17"),
         Differs("F5 F7 F19 F21", "Max-Forwards", "70", "RFC 3261 §8.1.1: every request has it; the RFC leaves it out by mistake"),

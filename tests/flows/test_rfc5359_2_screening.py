@@ -14,7 +14,7 @@ from ringback.server.config import AccessConfig
 from tests.flows.basic_cast import ATLANTA, BILOXI, CALLEE, SECRET, alice, bob
 from tests.flows.comparison import ABSENT, Differs, Means
 from tests.flows.corpus import flow
-from tests.flows.service_cast import AT_PROXY, CLEAR, PROXY, SS1
+from tests.flows.service_cast import AT_PROXY, AUTOMATA, CLEAR, PROXY, SS1
 from tests.flows.stage import Agent, Server, Stage, perform
 
 CREDENTIALS_OF_ACK = "RFC 3261 §17.1.1.3 names what the ACK of a refusal has; it ends at the next hop, which has had the credentials"
@@ -36,6 +36,7 @@ def test_2_13_incoming_call_screening(tmp_path: Path) -> None:
         await call.redirect(f"sip:{SS1}", status=305)
 
     async def announces(call: IncomingCall) -> None:
+        call.show_features({"automata": None, "+sip.rendering": "no"})
         await call.answer()
         await asyncio.sleep(10)
 
@@ -73,6 +74,7 @@ def test_2_13_incoming_call_screening(tmp_path: Path) -> None:
         """,
         CLEAR,
         REALM,
+        AUTOMATA,
         Differs("F10", "receiver", "Announcement Server", "the figure's arrow goes there; the title says Proxy 1 by mistake"),
         Differs("F11", "receiver", "Alice", "as F10"),
         Differs("F4", "Route", "Proxy 1;lr", "RFC 3261 §21.3.4: F2 names a proxy, and every one is a loose router, said or not"),

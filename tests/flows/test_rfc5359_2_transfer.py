@@ -12,7 +12,7 @@ from tests.flows.basic_cast import ATLANTA, CALLEE, alice, bob
 from tests.flows.comparison import Added, Differs, Moved
 from tests.flows.corpus import flow
 from tests.flows.essentials import ABSENT
-from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, REFRESHES, answers, carol
+from tests.flows.service_cast import AT_HOME, CAROL, CLEAR, REFRESHES, answers, carol, puts_on_hold
 from tests.flows.stage import Stage, perform
 
 ALICE = alice(server=None)
@@ -90,10 +90,10 @@ def test_2_5_transfer_attended() -> None:
             await asyncio.sleep(5)
             await call.answer()
             await asyncio.sleep(5)
-            await call.hold()
+            await puts_on_hold(call)
             consultation = await stage.agents["Bob"].call(CAROL)
             await asyncio.sleep(5)
-            await consultation.hold()
+            await puts_on_hold(consultation)
             talk.set_result(None)
             await call.transfer(consultation)
 
