@@ -5,6 +5,7 @@ import json
 import select
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,24 +38,42 @@ Event = dict[str, Any]
 
 
 class Phone(Running):
-    """One baresip with one account at the server; `ready` once it has registered."""
+    """One baresip with one account at the server, `ready` once it has registered; or with one that is its own address."""
 
     def __init__(
-        self, program: str, folder: Path, user: str, server: tuple[str, int], *, transport: str = "udp", more: str = "", password: str = ""
+        self,
+        program: str,
+        folder: Path,
+        user: str,
+        server: tuple[str, int] | None,
+        *,
+        transport: str = "udp",
+        more: str = "",
+        password: str = "",
+        modules: Sequence[str] = (),
+        contact: str = "",
     ) -> None:
-        """`more` are lines for its configuration."""
-        modules = next((path for path in _MODULES if (path / "ctrl_tcp.so").exists()), None)
-        if modules is None:
+        """`more` are lines for its configuration, `modules` are loaded besides those it needs. Without a server it registers nowhere.
+
+        `contact` is the URI of the one contact that its module of that name may send messages to.
+        """
+        found = next((path for path in _MODULES if (path / "ctrl_tcp.so").exists()), None)
+        if found is None:
             pytest.fail("baresip's modules are in none of its usual places")
         folder.mkdir()
         # With the port for SIP it takes the next one, for TLS.
         self.here = ("127.0.0.1", free_port(together=2))
         self.control = free_port()
-        self.uri = f"sip:{user}@{DOMAIN}"
-        (folder / "config").write_text(_CONFIG.format(port=self.here[1], control=self.control, modules=modules, more=more))
-        way = f"127.0.0.1:{server[1]};transport={transport}"
-        (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{password and f";auth_pass={password}"}\n')
-        (folder / "contacts").write_text("")
+        self.uri = f"sip:{user}@{DOMAIN}" if server else f"sip:{user}@127.0.0.1:{self.here[1]}"
+        more = "\n".join([*(f"module {name}.so" for name in modules), more])
+        (folder / "config").write_text(_CONFIG.format(port=self.here[1], control=self.control, modules=found, more=more))
+        if server is None:
+            (folder / "accounts").write_text(f"<{self.uri};transport={transport}>;regint=0\n")
+        else:
+            way = f"127.0.0.1:{server[1]};transport={transport}"
+            (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{password and f";auth_pass={password}"}\n')
+        (folder / "contacts").write_text(contact and f"<{contact}>\n")
+        (folder / "current_contact").write_text(contact)
         self.events: list[Event] = []
         self._known: set[object] = set()
         self._numbers = itertools.count(1)
@@ -66,9 +85,9 @@ class Phone(Running):
         self._sock: socket.socket | None = None
 
     def ready(self) -> Self:
-        """Waits for its control connection, and until the registrar knows it; only the former where the registrar asks for passwords."""
+        """Waits for its control connection; and until the registrar knows it, where there is one that asks for no password."""
         self._connect()
-        if self.password:
+        if self.password or self.server is None:
             return self
         with Peer(self.server) as peer:
             patiently(

@@ -1,12 +1,15 @@
 """The real server and its peers, for every interop test."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.interop.ports import has_ipv6
-from tests.interop.server import RunningServer
+from tests.interop.running import PATIENCE
+from tests.interop.server import PASSWORD, RunningServer, ringback
+from tests.interop.wire import DOMAIN
 
 _ROUTES = """
 def route(request):
@@ -45,3 +48,17 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 def server(servers: Callable[[str], RunningServer]) -> RunningServer:
     """The server at 127.0.0.1."""
     return servers("127.0.0.1")
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server where alice and bob have accounts, made by its own command."""
+    server = RunningServer(tmp_path, config='[access]\nalgorithms = ["MD5"]\n')
+    server.command[server.command.index("none")] = "digest"
+    # sipsak registers only at a domain that it can resolve.
+    server.command += ["--domain", "127.0.0.1"]
+    for address in (f"alice@{DOMAIN}", f"bob@{DOMAIN}", "alice@127.0.0.1"):
+        command = ringback("user", "add", address, "--data", str(server.data), "--password-stdin")
+        subprocess.run(command, input=PASSWORD, text=True, check=True, timeout=PATIENCE, capture_output=True)
+    with server:
+        yield server

@@ -138,8 +138,17 @@ async def gather(*waiting: Awaitable[Any]) -> None:
 
 def direction_of(call: Call) -> str:
     """What the peer said last its audio does: sendrecv, sendonly …"""
-    session = call.session
-    assert session is not None, "the call was answered"
-    remote = session.negotiation.exchange.remote
-    assert remote is not None, "something was agreed upon"
-    return remote.media[0].direction
+    return _audio(call, "remote")
+
+
+def our_direction_of(call: Call) -> str:
+    """What we said last ours does."""
+    return _audio(call, "local")
+
+
+def _audio(call: Call, side: str) -> str:
+    assert call.session is not None, "the call was answered"
+    description = getattr(call.session.negotiation.exchange, side)
+    assert description is not None, "something was agreed upon"
+    direction: str = description.media[0].direction
+    return direction

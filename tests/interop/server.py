@@ -1,8 +1,10 @@
 """The real server as a process of its own: started on a free port, ready when it answers OPTIONS, ended by its process id."""
 
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,6 +12,9 @@ from typing import Self
 from tests.interop.ports import free_port
 from tests.interop.running import PATIENCE, Running
 from tests.interop.wire import DOMAIN, Peer
+
+PASSWORD = "opensesame"
+"""Of whoever has an account at a server that asks for passwords."""
 
 _PROGRAM = (sys.executable, "-c", "from ringback.cli.main import main; main()")
 
@@ -91,6 +96,11 @@ class RunningServer:
         assert status == 0, self.running.account("did not end with 0 on SIGTERM")
         said = [line for line in self.running.said if not line.startswith(("ringback", "  "))]
         assert said == [], self.running.account("complained")
+
+    def bindings(self) -> int:
+        """How many bindings its store has."""
+        with closing(sqlite3.connect(self.data / "ringback.db")) as store:
+            return int(store.execute("SELECT count(*) FROM binding").fetchone()[0])
 
     def resident(self) -> int:
         """Its resident memory in bytes."""
