@@ -67,8 +67,8 @@ class Peer:
     async def call(self, number: int) -> None:
         """One more call: INVITE, 200, ACK."""
         self.say(request("INVITE", number, 1, "Content-Type: application/sdp\r\n", OFFER))
-        while not any(octets.startswith(b"SIP/2.0 200 ") for octets in self._silence.sent):
-            await asyncio.sleep(0)  # noqa: ASYNC110 - a turn of the loop for the coroutine, nothing more
+        while not any(octets.startswith(b"SIP/2.0 200 ") for octets in self._silence.sent):  # noqa: ASYNC110 - turns of the loop for the coroutine
+            await asyncio.sleep(0)
         tag = self._silence.sent[-1].partition(b">;tag=")[2].partition(b">;tag=")[2].partition(b"\r\n")[0].decode()
         self.say(request("ACK", number, 1, to_tag=tag))
 
