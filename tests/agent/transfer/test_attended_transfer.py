@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.agent.transfer.test_transfer import Phone, refers
 
 from ringback import IncomingCall, Request
 from ringback.agent.transfer.sipfrag import StatusLine
 from ringback.agent.transfer.transfer import refer_to_of
 from tests.agent.stage import Stage, on_stage
+from tests.agent.transfer.test_transfer import Phone, refers
 
 
 def test_an_attended_transfer_brings_both_peers_together_and_leaves_the_transferor_with_nobody() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.agent.transfer.test_referral import follows
-from tests.agent.transfer.test_transfer import Phone, refers
 
 from ringback import IncomingCall, Request, SipParseError, UserAgent
 from ringback.agent.call.media import SilentMedia
@@ -14,6 +12,8 @@ from ringback.agent.errors import TransferFailed
 from ringback.agent.transfer.referral import Referral
 from ringback.agent.transfer.sipfrag import StatusLine
 from tests.agent.stage import Stage, on_stage
+from tests.agent.transfer.test_referral import follows
+from tests.agent.transfer.test_transfer import Phone, refers
 from tests.server.party import Party
 
 

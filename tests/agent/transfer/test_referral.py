@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.agent.transfer.test_transfer import Phone, notified
 
 from ringback import IncomingCall, Request, Response
 from ringback.agent.errors import TransferFailed
 from ringback.agent.transfer.referral import MAX_REFERRALS, OnRefer, Referral
 from ringback.agent.transfer.sipfrag import StatusLine
 from tests.agent.stage import Stage, on_stage
+from tests.agent.transfer.test_transfer import Phone, notified
 from tests.server.party import Party
 
 

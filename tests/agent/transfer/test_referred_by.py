@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.agent.transfer.test_referral import dave, follows, says
-from tests.agent.transfer.test_transfer import Phone
 
 from ringback import Request
 from ringback.agent.transfer.referral import Referral
 from tests.agent.stage import Stage, on_stage
+from tests.agent.transfer.test_referral import dave, follows, says
+from tests.agent.transfer.test_transfer import Phone
 
 TOKEN = """--b\r
 Content-Type: message/sipfrag\r
