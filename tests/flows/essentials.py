@@ -190,12 +190,24 @@ def _body(step: Step, names: Names, memory: Memory) -> dict[str, str]:
     kind = "nothing said" if media_type is None else f"{media_type.type}/{media_type.subtype}"
     said = {"Content-Type": kind}
     if kind == "message/sipfrag":
-        said["fragment"] = " ".join(message.body.decode("utf-8", "replace").split("\r\n")[0].split(" ")[:2])
+        said["fragment"] = _fragment(message.body.decode("utf-8", "replace"), memory)
     if kind == DIALOG_INFO:
         said["dialogs"] = "; ".join(_dialog_state(dialog, memory) for dialog in dialogs_in(message.body))
     if kind == "application/sdp":
         said.update(_session_description(message, step.label, names, memory))
     return said
+
+
+def _fragment(text: str, memory: Memory) -> str:
+    """The status that a message/sipfrag tells (RFC 3420), and of which dialog it is where that is said."""
+    status, *lines = text.split("\r\n")
+    fields = dict(line.partition(": ")[::2] for line in lines if line)
+    said = [" ".join(status.split(" ")[:2])]
+    if "Call-ID" in fields:
+        call_id = fields["Call-ID"]
+        said.append(memory.call(call_id, "nowhere"))
+        said += [f"{name} {memory.tag(call_id, NameAddr.parse(fields[name]).params.get('tag'), 'nowhere')}" for name in ("From", "To")]
+    return ", ".join(said)
 
 
 def _dialog_state(dialog: DialogState, memory: Memory) -> str:

@@ -42,7 +42,6 @@ def test_2_15_call_park() -> None:
                 dialogs.notify(dialog_info(PARK, state_of(call)))
                 await call.ended()
 
-        park.on_refer = parks
         bobs: asyncio.Future[IncomingCall] = asyncio.get_running_loop().create_future()
 
         async def answers(call: IncomingCall) -> None:

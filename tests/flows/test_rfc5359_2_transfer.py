@@ -21,10 +21,10 @@ SENDER = "Via says where it is sent from; the RFC names another host by mistake"
 
 
 async def asks_its_user(referral: Referral) -> None:
-    """Bob accepts at once, and goes there when he has said yes."""
+    """Bob accepts at once, goes there when he has said yes, and tells which call came of it, as the RFC's notifications do."""
     referral.accept()
     await asyncio.sleep(2)
-    async with referral.follow() as call:
+    async with referral.follow(names_call=True) as call:
         await call.ended()
 
 
