@@ -13,6 +13,7 @@ SESSION = flow("rfc3665", "3.2")
 NO_ANSWER = flow("rfc3665", "3.8")
 HOLD = flow("rfc5359", "2.1")
 TRANSFER = flow("rfc5359", "2.5")
+PICKUP = flow("rfc5359", "2.16")
 
 
 def heard(shown: CorpusFlow) -> list[Step]:
@@ -128,6 +129,7 @@ def test_what_does_not_count_is_not_noticed(label: str, old: str, new: str) -> N
         ("F10", "o=bob 2890844527 2890844528", "o=bob 2890844527 2890844527", "SDP origin"),
         ("F12", "recvonly", "inactive", "SDP media"),
         ("F1", "INVITE sips:", "INVITE sip:", "Request-URI"),
+        ("F10", ';+sip.rendering="no"', "", "Contact"),
     ],
 )
 def test_a_change_of_a_hold_is_noticed(label: str, old: str, new: str, field: str) -> None:
@@ -142,10 +144,24 @@ def test_a_change_of_a_hold_is_noticed(label: str, old: str, new: str, field: st
         ("F17", "100 Trying", "180 Ringing", "fragment"),
         ("F17", "Subscription-State: active", "Subscription-State: pending", "Subscription-State"),
         ("F24", "Event: refer", "Event: dialog", "Event"),
+        ("F24", "tag=ff3a", "tag=other", "fragment"),
     ],
 )
 def test_a_change_of_a_transfer_is_noticed(label: str, old: str, new: str, field: str) -> None:
     assert f": {field} is " in fault(changed(TRANSFER, label, old, new), TRANSFER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<state>early", "<state>confirmed"),
+        ('call-id="', 'call-id="other'),
+        ('local-tag="', 'local-tag="other'),
+        ('direction="recipient"', 'direction="initiator"'),
+    ],
+)
+def test_a_change_of_a_dialog_that_is_told_of_is_noticed(old: str, new: str) -> None:
+    assert ": dialogs is " in fault(changed(PICKUP, "F5", old, new), PICKUP)
 
 
 def test_a_message_that_is_missing_is_named() -> None:
