@@ -40,11 +40,30 @@ def indented_commands(page: Path) -> Iterator[list[str]]:
             yield command.split()
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p != ROOT / "docs" / "architecture.md" and fenced(p, "python")], ids=name_of)
+def has_tests(page: Path) -> bool:
+    """Whether the Python of a page is a file of tests."""
+    return any("def test_" in code for code in fenced(page, "python"))
+
+
+# What is no program to be run here: outlines of classes, and the programs of the tutorial, which test_tutorial.py runs.
+ELSEWHERE = {ROOT / "docs" / "architecture.md", ROOT / "docs" / "tutorial-agent.md"}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p not in ELSEWHERE and fenced(p, "python") and not has_tests(p)], ids=name_of)
 def test_the_python_of_a_page_runs(page: Path) -> None:
     names = {"__name__": "page", "Forward": Forward, "Redirect": Redirect, "Reject": Reject}
     for code in fenced(page, "python"):
         exec(compile(code, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if has_tests(p)], ids=name_of)
+def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
+    code = "\n\n".join(fenced(page, "python"))
+    (tmp_path / "test_page.py").write_text(code, "utf-8")
+    command = [sys.executable, "-W", "error", "-m", "pytest", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
+    ran = subprocess.run([*command, "test_page.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert f"{code.count('def test_')} passed" in ran.stdout
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if "reference" not in p.parts and fenced(p, "toml")], ids=name_of)
