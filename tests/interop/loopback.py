@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ringback import Call, CallEnded, IncomingCall, UserAgent
+from ringback.sdp.description import SessionDescription
 from tests.interop.ports import free_port
 
 T = TypeVar("T")
@@ -136,19 +137,20 @@ async def gather(*waiting: Awaitable[Any]) -> None:
     await asyncio.gather(*waiting)
 
 
+def description_of(call: Call, side: str) -> SessionDescription:
+    """What the peer ("remote") or we ("local") said last, of what was agreed upon."""
+    assert call.session is not None, "the call was answered"
+    exchange = call.session.negotiation.exchange
+    description = exchange.remote if side == "remote" else exchange.local
+    assert description is not None, "something was agreed upon"
+    return description
+
+
 def direction_of(call: Call) -> str:
     """What the peer said last its audio does: sendrecv, sendonly …"""
-    return _audio(call, "remote")
+    return description_of(call, "remote").media[0].direction
 
 
 def our_direction_of(call: Call) -> str:
     """What we said last ours does."""
-    return _audio(call, "local")
-
-
-def _audio(call: Call, side: str) -> str:
-    assert call.session is not None, "the call was answered"
-    description = getattr(call.session.negotiation.exchange, side)
-    assert description is not None, "something was agreed upon"
-    direction: str = description.media[0].direction
-    return direction
+    return description_of(call, "local").media[0].direction

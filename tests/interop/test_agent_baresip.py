@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ringback import CallRejected, IncomingMessage, TransferFailed
+from ringback import Call, CallRejected, IncomingMessage, TransferFailed
 from tests.interop.baresip import Phone
 from tests.interop.loopback import Calls, Loopback, beside, direction_of, on_loopback, our_direction_of, until, uri_of
 from tests.interop.ports import free_port
@@ -26,9 +27,9 @@ def phone(program: Callable[[str], str], tmp_path: Path) -> Iterator[MakePhone]:
     path = program("baresip")
     with ExitStack() as stack:
 
-        def make(**more: object) -> Phone:
+        def make(**more: Any) -> Phone:
             user = unique()
-            return stack.enter_context(Phone(path, tmp_path / user, user, None, **more)).ready()  # type: ignore[arg-type]
+            return stack.enter_context(Phone(path, tmp_path / user, user, None, **more)).ready()
 
         yield make
 
@@ -174,14 +175,14 @@ def test_hold_and_resume_by_both(phone: MakePhone, who: str) -> None:
         agent = await loopback.agent("alice", on_call=calls.take)
         if who == "it called":
             bob.say("dial", uri_of(agent))
-            call = await calls.next()
+            call: Call = await calls.next()
         else:
-            call = agent.call(bob.uri)
-            await call.place()
+            placed = agent.call(bob.uri)
+            await placed.place()
             await told(bob, "CALL_INCOMING")
             bob.say("accept")
-            await call
-        await told(bob, "CALL_ESTABLISHED", call.session.dialog.call_id)
+            call = await placed
+        await told(bob, "CALL_ESTABLISHED", call.request.call_id)
         assert not call.is_held
         bob.say("hold")
         await until(lambda: call.is_held, "we are held")
@@ -204,7 +205,7 @@ def test_hold_and_resume_by_both(phone: MakePhone, who: str) -> None:
         await call.resume()
         assert direction_of(call) == "sendrecv"
         await call.hang_up()
-        await told(bob, "CALL_CLOSED", call.session.dialog.call_id)
+        await told(bob, "CALL_CLOSED", call.request.call_id)
 
     on_loopback(scenario)
 
@@ -226,7 +227,7 @@ def test_we_transfer_it(phone: MakePhone) -> None:
         assert other.remote.uri_text.startswith(f"sip:{bob.user}@")
         assert call.is_over
         await other.hang_up()
-        await told(bob, "CALL_CLOSED", other.session.dialog.call_id)
+        await told(bob, "CALL_CLOSED", other.request.call_id)
 
     on_loopback(scenario)
 

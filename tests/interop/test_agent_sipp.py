@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections.abc import Callable
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ringback import CallFailed, UserAgent
+from ringback import Call, CallFailed, UserAgent
 from ringback.agent.core import AgentCore
-from tests.interop.loopback import Calls, Loopback, beside, direction_of, gather, on_loopback, until
+from tests.interop.loopback import Calls, Loopback, beside, description_of, direction_of, gather, on_loopback, until
 from tests.interop.ports import free_port
 from tests.interop.sipp import Sipp, is_bound
 
@@ -25,10 +26,10 @@ def sipp(program: Callable[[str], str], tmp_path: Path) -> MakeSipp:
     """`sipp("uac", agent)` is one that plays this scenario with the agent; without an agent it waits for calls."""
     path = program("sipp")
 
-    def make(scenario: str, agent: UserAgent | None = None, *, user: str = "service", transport: str = "udp", **more: object) -> Sipp:
+    def make(scenario: str, agent: UserAgent | None = None, *, user: str = "service", transport: str = "udp", **more: Any) -> Sipp:
         server = ("127.0.0.1", agent.endpoints[0].port if agent is not None else free_port())
         place = ("127.0.0.1", free_port())
-        return Sipp(path, scenario, here=place, server=server, user=user, folder=tmp_path, transport=transport, is_built_in=True, **more)  # type: ignore[arg-type]
+        return Sipp(path, scenario, here=place, server=server, user=user, folder=tmp_path, transport=transport, is_built_in=True, **more)
 
     return make
 
@@ -38,9 +39,16 @@ def at(sipp: Sipp, user: str = "service") -> str:
     return f"sip:{user}@{sipp.here[0]}:{sipp.here[1]}"
 
 
+def session_id(call: Call, side: str) -> int:
+    """The number of the session in what we ("local") or the peer said last."""
+    description = description_of(call, side)
+    assert description.origin is not None
+    return description.origin.session_id
+
+
 async def finish(*running: Sipp) -> None:
     """Waits until all have ended, each with every call of its as its scenario says."""
-    await gather(*(beside(lambda one=one: one.finish(LIMIT)) for one in running))  # type: ignore[misc]
+    await gather(*(beside(partial(one.finish, LIMIT)) for one in running))
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -147,12 +155,9 @@ def test_3pcc_controller_brings_two_of_ours_together(sipp: MakeSipp) -> None:
             await until(lambda: is_bound(channel, "tcp"), "the B side listens")
             with sipp("3pcc-C-A", agents[0], calls=3, more=between) as a:
                 taken = [await calls["a"].next() for _ in range(3)], [await calls["b"].next() for _ in range(3)]
-                for at_a in taken[0]:
-                    media = {call.media.remote.origin.session_id for call in taken[1]}  # type: ignore[attr-defined]
-                    assert at_a.media.local.origin.session_id in media  # type: ignore[attr-defined]
-                for at_b in taken[1]:
-                    media = {call.media.remote.origin.session_id for call in taken[0]}  # type: ignore[attr-defined]
-                    assert at_b.media.local.origin.session_id in media  # type: ignore[attr-defined]
+                # What the ones have said is what the others have heard.
+                for ones, others in (taken, taken[::-1]):
+                    assert {session_id(call, "local") for call in ones} == {session_id(call, "remote") for call in others}
                 await finish(a, b)
         await until(lambda: len(calls["a"].ends) == len(calls["b"].ends) == 3, "all have ended")
 

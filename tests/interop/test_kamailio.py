@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.kamailio import running_kamailio
 from tests.interop.ports import free_port
-from tests.interop.running import Running, patiently
 from tests.interop.server import RunningServer
 from tests.interop.sipp import Sipp
-from tests.interop.wire import Peer, unique
+from tests.interop.wire import unique
 
-_CONFIG = Path(__file__).with_name("kamailio.cfg")
 Address = tuple[str, int]
 
 
@@ -28,29 +27,11 @@ def route(request):
         return Forward(f"sip:{{request.uri.user}}@127.0.0.1:{port}")
 """
     (folder / "routes.py").write_text(routes)
-    with RunningServer(folder, config='routing = "routes.py"\n') as server:
-        config = folder / "kamailio.cfg"
-        config.write_text(_CONFIG.read_text().replace("@PORT@", str(port)).replace("@NEXT@", str(server.port)))
-        command = [path, "-f", str(config), "-DD", "-E", "-m", "32", "-M", "4", "-P", str(folder / "pid"), "-Y", str(folder)]
-        with Running("kamailio", command, folder=folder) as kamailio:
-            try:
-                wait_until_it_answers(kamailio, ("127.0.0.1", port))
-                yield server.address, ("127.0.0.1", port)
-            finally:
-                # Asked to end, it ends the processes it is made of; killed, it would leave them behind.
-                kamailio.end()
-
-
-def wait_until_it_answers(kamailio: Running, address: Address) -> None:
-    """Asks OPTIONS until something comes back."""
-    with Peer(address) as peer:
-
-        def answers() -> bool:
-            assert kamailio.process.poll() is None, kamailio.account("ended")
-            peer.send(peer.options())
-            return peer.receive(0.05) is not None
-
-        patiently(answers, "kamailio answers")
+    with (
+        RunningServer(folder, config='routing = "routes.py"\n') as server,
+        running_kamailio(path, folder, "kamailio.cfg", port=port, next=server.port) as address,
+    ):
+        yield server.address, address
 
 
 PAIRS = [
