@@ -80,7 +80,7 @@ Fates = Mapping[str, Sequence[tuple[float, ...]]]
 class Race:
     """What was said, who took part, and what they made of it."""
 
-    def __init__(self, fates: Fates) -> None:
+    def __init__(self, fates: Fates, weather: Callable[[], tuple[float, ...]] = lambda: (WAY,)) -> None:
         self.said: list[Said] = []
         self.network = Network(delay=WAY, fate=self._fate)
         self.stage: Stage
@@ -91,12 +91,13 @@ class Race:
         self.ends_at: int | None = None
         """How much of what was said is in the figure."""
         self._fates = {kind: list(fates) for kind, fates in fates.items()}
+        self._weather = weather
 
     def _fate(self, datagram: Passed) -> tuple[float, ...]:
         message = parse_datagram(datagram.octets)
         assert isinstance(message, Request | Response)
         names = self.stage.names
-        said = Said(datagram.time, names[datagram.source[0]].title(), names[datagram.destination[0]].title(), message, (WAY,))
+        said = Said(datagram.time, names[datagram.source[0]].title(), names[datagram.destination[0]].title(), message, self._weather())
         fates = self._fates.get(said.kind)
         if fates:
             said = said._replace(delays=fates.pop(0))
@@ -134,6 +135,11 @@ class Race:
             theirs = [_essence(what) for what, sender, _ in steps if sender == name]
             ours = [_essence(kind) for kind in self.kinds(name)]
             assert ours[: len(theirs)] == theirs, f"{name} says {ours}, RFC 5407 §{section} has {theirs}"
+
+    async def silence(self) -> None:
+        """Waits until nothing has been said for so long that nothing more will be."""
+        while self.said[-1].time > asyncio.get_running_loop().time() - QUIET:
+            await asyncio.sleep(1)
 
     def agrees(self) -> None:
         """Asserts that the two are of one mind."""
@@ -182,12 +188,20 @@ Caller = Callable[[OutgoingCall], Coroutine[Any, Any, None]]
 Callee = Callable[[IncomingCall], Coroutine[Any, Any, None]]
 
 
-def play(alice: Caller, bob: Callee, *, fates: Fates | None = None, bob_is: Mapping[str, Any] | None = None, **options: Any) -> Race:
+def play(
+    alice: Caller,
+    bob: Callee,
+    *,
+    fates: Fates | None = None,
+    weather: Callable[[], tuple[float, ...]] = lambda: (WAY,),
+    bob_is: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Race:
     """Has Alice call Bob; gives what came of it. `options` are those of her call, `bob_is` those of his agent.
 
-    `CallEnded` ends what either of them does, and is all that may.
+    `weather` is the fate of what `fates` says nothing of. `CallEnded` ends what either of them does, and is all that may.
     """
-    race = Race(fates or {})
+    race = Race(fates or {}, weather)
 
     async def reception(call: IncomingCall) -> None:
         race.callee = call
@@ -205,12 +219,11 @@ def play(alice: Caller, bob: Callee, *, fates: Fates | None = None, bob_is: Mapp
             await alice(race.caller)
         except CallEnded as ended:
             race.heard.append(ended)
-        while race.said[-1].time > asyncio.get_running_loop().time() - QUIET:
-            await asyncio.sleep(1)
+        await race.silence()
         race.agrees()
         race.ends_at = len(race.said)
         await race.caller.hang_up()
-        await asyncio.sleep(QUIET)
+        await race.silence()
         race.agrees()
         for agent in stage.agents.values():
             core = agent.core

@@ -134,6 +134,9 @@ class Session:
         if response.status < 300 or self.is_over:
             return
         effect = effect_of(response.status, method)
+        if response.status == 481 and not self._is_known_to_peer:
+            # Our request has overtaken the response that makes the dialog; whether that arrives its ACK will show.
+            return
         reason = f"{response.status} to our {method}"
         if effect == DIALOG:
             for usage in usages_of(self.dialog):
@@ -143,6 +146,17 @@ class Session:
             if response.status in (408, 481) and self.may_send_bye:
                 self.send_bye()
             self.end(reason)
+
+    @property
+    def _is_known_to_peer(self) -> bool:
+        """Whether the peer must have the dialog: the callee has made it, the caller has acknowledged it or sent a request within it."""
+        dialog = self.dialog
+        if dialog.owns_call_id:
+            return True
+        number = self.call.request.cseq.number
+        if dialog.remote_seq is not None and dialog.remote_seq > number:
+            return True
+        return not (dialog.is_early or any(one.cseq == number for one in self.acceptances))
 
     @property
     def may_send_bye(self) -> bool:
