@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -105,9 +106,9 @@ def test_a_call_through_it(kamailio: Address, transport: str, who: str) -> None:
                 taken = await calls.next()
                 for one, other in ((call, taken), (taken, call)):
                     await one.hold()
-                    assert other.is_held
+                    assert our_direction_of(other) == "recvonly"
                     await one.resume()
-                    assert not other.is_held
+                    assert our_direction_of(other) == "sendrecv"
                     await one.modify(None, method="UPDATE")
                     await one.send_digits("42#")
                     assert [await other.read_digit() for _ in range(3)] == ["4", "2", "#"]
