@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType, TracebackType
@@ -15,6 +15,7 @@ from ringback.agent.call.call import Call
 from ringback.agent.call.incoming_call import IncomingCall
 from ringback.agent.call.info import DTMF_TYPES, InfoPackages, OnInfo
 from ringback.agent.call.interruption import Interruptible
+from ringback.agent.call.late_offer import OnOffer
 from ringback.agent.call.media import MediaFactory, SilentMedia
 from ringback.agent.call.outgoing_call import OutgoingCall
 from ringback.agent.call.replaces import MayReplace, find_named_call, knows_the_dialog
@@ -252,12 +253,15 @@ class UserAgent:
         requires: Iterable[str] = (),
         media: MediaFactory | None = None,
         anonymous: bool | str = False,
+        on_offer: OnOffer | None = None,
     ) -> OutgoingCall:
         """A call to a URI, placed when it is awaited, entered, or told to `place()`.
 
         Without `offers` the callee is asked to offer; with `follows`, redirections are followed; after `ring_for` seconds it is given up.
         Who does not know the extensions that it `requires` (`100rel`) refuses it with 420. An `anonymous` call does not say who calls, and
         asks the network not to: True, or what a privacy service shall hide, "header;session;id" (RFC 3323, RFC 3325).
+        A coroutine function `on_offer` is given what the callee offers, without `offers`, and gives the answer: what somebody else says, who
+        is called meanwhile. Until then the callee has no ACK, for which it waits 32 s; what the coroutine raises, the call raises.
         """
         return OutgoingCall(
             self.core,
@@ -269,6 +273,7 @@ class UserAgent:
             ring_for=ring_for,
             requires=requires,
             anonymous=anonymous,
+            on_offer=on_offer,
         )
 
     async def message(
@@ -459,7 +464,8 @@ class UserAgent:
 
     async def _attend(self, call: IncomingCall, on_call: OnCall) -> None:
         """Runs the program's coroutine for a call; whatever becomes of it, the caller gets an end."""
-        call.interruptible = Interruptible(_coroutine(on_call(call)))
+        awaitable = on_call(call)
+        call.interruptible = Interruptible(awaitable if isinstance(awaitable, Coroutine) else _coroutine(awaitable))
         try:
             await call.interruptible
         except CallEnded:
@@ -470,7 +476,8 @@ class UserAgent:
             self.core.loop.call_exception_handler({"message": "the coroutine of a call failed", "exception": error})
         finally:
             call.interruptible = None
-            await call.hang_up()
+            if not call.is_over:
+                await call.hang_up()
 
     def readiness(self) -> int:
         """The status that an INVITE or an OPTIONS gets: 200, `refuses_with`, or 480 where nobody is there to take calls (§11.2)."""

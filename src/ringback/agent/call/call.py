@@ -76,7 +76,8 @@ class Call:
         self.reason: str | None = None
         """Why the call is over; None while it is not."""
         self.interruptible: Interruptible | None = None
-        self._promises: set[asyncio.Future[Any]] = set()
+        self._promises: list[asyncio.Future[Any]] = []
+        self._listeners: list[asyncio.Future[None]] = []
 
     # What can be asked.
 
@@ -219,10 +220,17 @@ class Call:
     async def ended(self) -> str:
         """Waits until the call is over; gives the reason."""
         if self.reason is None:
-            try:
-                await self.promise()
-            except CallEnded as ended:
-                return ended.reason
+            over = self.core.loop.create_future()
+            self._listeners.append(over)
+            if self.interruptible is None or not self.interruptible.is_current():
+                await over
+            else:
+                # The call's own coroutine is told, not interrupted.
+                self.interruptible.is_patient = True
+                try:
+                    await over
+                finally:
+                    self.interruptible.is_patient = False
         return self.reason or ""
 
     @property
@@ -260,8 +268,8 @@ class Call:
         if self.reason is not None:
             promise.set_exception(CallEnded(self.reason))
         else:
-            self._promises.add(promise)
-            promise.add_done_callback(self._promises.discard)
+            self._promises = [one for one in self._promises if not one.done()]
+            self._promises.append(promise)
         return promise
 
     async def until(self, task: asyncio.Task[T]) -> T:
@@ -292,9 +300,12 @@ class Call:
             return
         self.reason = reason
         self.media.close()
-        for promise in list(self._promises):
+        for promise in self._promises:
             if not promise.done():
                 promise.set_exception(CallEnded(reason))
+        for listener in self._listeners:
+            if not listener.done():
+                listener.set_result(None)
         if self.interruptible is not None:
             self.interruptible.interrupt(CallEnded(reason))
 

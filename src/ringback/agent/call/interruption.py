@@ -16,18 +16,24 @@ class Interruptible:
     an ordinary exception.
     """
 
-    __slots__ = ("_error", "_task", "coroutine")
+    __slots__ = ("_error", "_task", "coroutine", "is_patient")
 
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.coroutine = coroutine
         """What is run: whoever looks for where it waits finds it here."""
         self._error: CallEnded | None = None
         self._task: asyncio.Task[None] | None = None
+        self.is_patient = False
+        """While set the coroutine is not interrupted: what it waits for is to be told of the end."""
+
+    def is_current(self) -> bool:
+        """Whether it is this coroutine that asks, and no task it has begun."""
+        return self._task is not None and self._task is asyncio.current_task()
 
     def interrupt(self, error: CallEnded) -> None:
         """Raises `error` where the coroutine waits; does nothing if it is this coroutine that asks, or if it has ended."""
         task = self._task
-        if task is not None and not task.done() and task is not asyncio.current_task():
+        if task is not None and not self.is_patient and not task.done() and task is not asyncio.current_task():
             self._error = error
             task.cancel()
 
