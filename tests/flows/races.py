@@ -15,7 +15,8 @@
     race.shows(FIGURE)
 
 When nothing has been said for longer than anything is repeated, the two must be of one mind: the call over on both sides, or standing with
-mirrored dialogs and descriptions. Then it is hung up, which belongs to no figure, and nothing may be left of it.
+mirrored dialogs and descriptions. Then it is hung up, which belongs to no figure, and nothing may be left of it; nor may either of them
+have broken a rule of `race_rules`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ringback.message.parser import parse_datagram
 from ringback.testing import Network, Passed, run
 from ringback.trace.ladder import Arrow, draw
 from tests.agent.stage import Stage
+from tests.flows.race_rules import rules_broken_by
 
 WAY = 0.1
 """Seconds from one to the other."""
@@ -226,6 +228,8 @@ def play(
         await race.caller.hang_up()
         await race.silence()
         race.agrees()
+        broken = [*rules_broken_by("Alice", race.said), *rules_broken_by("Bob", race.said)]
+        assert broken == [], "\n".join([race.figure, *broken])
         for agent in stage.agents.values():
             core = agent.core
             assert not (core.layer.clients or core.layer.servers or core.tasks or len(core.dialogs)), "something is left"
