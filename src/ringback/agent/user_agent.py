@@ -260,7 +260,7 @@ class UserAgent:
         Without `offers` the callee is asked to offer; with `follows`, redirections are followed; after `ring_for` seconds it is given up.
         Who does not know the extensions that it `requires` (`100rel`) refuses it with 420. An `anonymous` call does not say who calls, and
         asks the network not to: True, or what a privacy service shall hide, "header;session;id" (RFC 3323, RFC 3325).
-        A coroutine function `on_offer` is given what the callee offers, without `offers`, and gives the answer: what somebody else says, who
+        A coroutine function `on_offer` is given what the callee offers, without `offers`, and gives the answer: that of somebody else, who
         is called meanwhile. Until then the callee has no ACK, for which it waits 32 s; what the coroutine raises, the call raises.
         """
         return OutgoingCall(

@@ -159,6 +159,10 @@ class Negotiation:
             self.media.agree(self._proposed, self._open_offer())
         return self._proposed
 
+    def prepare(self, answer: SessionDescription) -> None:
+        """Has this be our answer to the offer that is open, or comes next; whether it fits is the caller's affair."""
+        self._proposed = answer
+
     def _make_answer(self) -> SessionDescription:
         preferences = Preferences(direction=self.direction)
         return make_answer(self._open_offer(), self.media.capabilities(), preferences, former=self.exchange.sent)

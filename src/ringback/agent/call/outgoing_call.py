@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from ringback.agent.call.asserted_identity import asserted_identities
 from ringback.agent.call.call import Call
 from ringback.agent.call.late_answers import LateAnswers
+from ringback.agent.call.late_offer import LateOffer, OnOffer
 from ringback.agent.call.media import Media, MediaFactory
 from ringback.agent.call.negotiation import Negotiation, description_of, put_description
 from ringback.agent.call.prack import Reoffer, is_reliable, receive_reliable
@@ -78,13 +79,18 @@ class OutgoingCall(Call):
         ring_for: float | None = None,
         requires: Iterable[str] = (),
         anonymous: bool | str = False,
+        on_offer: OnOffer | None = None,
     ) -> None:
         """`headers` are put into the INVITE; the callee must know the extensions it `requires` (`100rel`), else it refuses with 420.
 
         Without `offers` the callee is asked to offer; redirections are followed with `follows`. After `ring_for` seconds without an answer
         the call is given up: `CallTimedOut`. An `anonymous` one hides who calls, and asks the network to: `"header;session;id"` names what.
+        `on_offer` makes the answer to the callee's offer, where we have none; ValueError where we have.
         """
         super().__init__(core)
+        if on_offer is not None and (offers or "100rel" in requires):
+            raise ValueError("on_offer answers what comes with the 2xx, so it needs offers=False and no 100rel")
+        self._late_offer = None if on_offer is None else LateOffer(self, on_offer)
         self.privacy = privacy_of(anonymous)
         self.uri = uri
         self.ringing: asyncio.Future[Response] = core.loop.create_future()
@@ -147,6 +153,9 @@ class OutgoingCall(Call):
             headers.append(name, value)
         asked_for.put(request, overrides=False)
         core.add_capabilities(request)
+        if self._late_offer is not None:
+            # RFC 3262 §5: a reliable provisional response would have the offer, and its PRACK the answer, at once.
+            request.headers.set("Supported", ", ".join(name for name in core.extensions if name != "100rel"))
         core.info_packages.put(request)
         ask(request, self.interval)
         if self._ring_for is not None:
@@ -200,7 +209,7 @@ class OutgoingCall(Call):
         self._is_given_up = True
         if self._exchange is not None:
             self._exchange.cancel(reason)
-        self._fail(CallEnded("we gave up"), "we gave up")
+        self.fail(CallEnded("we gave up"), "we gave up")
 
     def close(self) -> None:
         """The program ends: gives the call up if it is not answered, and where somebody works on it waits until that is known there."""
@@ -219,7 +228,7 @@ class OutgoingCall(Call):
             self._is_given_up = True
             if self._exchange is not None:
                 self._exchange.cancel()
-            self._fail(CallTimedOut(408, f"not answered within {self._ring_for:g} s"), "not answered in time")
+            self.fail(CallTimedOut(408, f"not answered within {self._ring_for:g} s"), "not answered in time")
 
     async def hang_up(self, reason: str | None = None) -> None:
         """Ends the call: BYE where it was answered, CANCEL before."""
@@ -259,7 +268,7 @@ class OutgoingCall(Call):
         if not self._final.done():
             self._final.set_result(None)
         if response.is_success:
-            self._accepted(response)
+            self.take_2xx(response)
         elif not self._answered.done() or self._is_given_up:
             self._refused(response)
 
@@ -285,7 +294,7 @@ class OutgoingCall(Call):
         if not self.ringing.done():
             self.ringing.set_result(response)
 
-    def _accepted(self, response: Response) -> None:
+    def take_2xx(self, response: Response) -> None:
         """§13.2.2.4: every 2xx is acknowledged; the first one is the call, any other party is hung up on."""
         assert self._exchange is not None, "a response has a request"
         if not self._has_2xx:
@@ -298,7 +307,9 @@ class OutgoingCall(Call):
             # Without a Contact there is nowhere to send an ACK or a BYE.
             if self.session is not None:
                 return
-            self._fail(failure(500, f"unusable 2xx: {error}", response, is_call=True), f"unusable 2xx: {error}")
+            self.fail(failure(500, f"unusable 2xx: {error}", response, is_call=True), f"unusable 2xx: {error}")
+            return
+        if self._late_offer is not None and self._late_offer.holds(session, response):
             return
         is_known = bool(session.acknowledgements)
         fault = session.take_2xx(self._exchange, response)
@@ -309,12 +320,13 @@ class OutgoingCall(Call):
             if not session.is_saying_goodbye:
                 session.send_bye()
             if self.session is None:
-                self._fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
+                self.fail(failure(500, "a session that had ended was accepted", response, is_call=True), "its session had ended")
             return
-        if fault is not None or self.is_over or (self.session is not None and self.session is not session):
+        chosen = self.session or (self._late_offer and self._late_offer.session)
+        if fault is not None or self.is_over or (chosen is not None and chosen is not session):
             self.core.spawn(session.hang_up())
-            if fault is not None and self.session is None:
-                self._fail(failure(488, fault, response, is_call=True), fault)
+            if fault is not None and self.session is None and chosen in (None, session):
+                self.fail(failure(488, fault, response, is_call=True), fault)
             return
         self.session = session
         self.core.standing.discard(self)
@@ -344,7 +356,7 @@ class OutgoingCall(Call):
             return
         answer = None if exchange.fault else response
         fault = failure(response.status, response.reason, answer, is_call=True, fault=exchange.fault)
-        self._fail(fault, str(fault))
+        self.fail(fault, str(fault))
 
     def _targets_in(self, response: Response, exchange: Exchange) -> list[Elsewhere]:
         """The Contacts of a 3xx, best first, without those that were tried already (§8.1.3.4); of a 305 they are proxies (§21.3.4)."""
@@ -418,10 +430,11 @@ class OutgoingCall(Call):
         if transaction is not None and not transaction.is_terminated and all(one.octets for one in sent.values()):
             transaction.user = LateAnswers(self.core, sent)
 
-    def _fail(self, error: Exception, reason: str) -> None:
+    def fail(self, error: Exception, reason: str | None = None) -> None:
+        """The call does not come about: whoever waits for its answer is told."""
         if not self._answered.done():
             self._answered.set_exception(error)
-        self.end(reason)
+        self.end(str(error) if reason is None else reason)
 
 
 def _proxy_at(uri_text: str) -> str | None:
