@@ -68,7 +68,6 @@ async def modify(session: Session, wanted: Wanted, *, method: str = "INVITE") ->
                 raise CallEnded("the call is over")
             if response.is_success:
                 return
-            session.negotiation.roll_back()
             session.judge(method, exchange)
             if session.has_ended():
                 raise CallEnded("the call is over")
@@ -113,11 +112,13 @@ async def _offer(session: Session, description: SessionDescription | None, metho
         if response.is_provisional:
             _take_provisional(session, exchange, response)
             return
+        # All at once: what the peer sends next is already in the same batch.
         fault = session.take_2xx(exchange, response) if response.is_success else None
         if fault is not None and not session.is_over:
             session.send_bye()
             session.end(fault)
-        # At once: what the peer sends next is already in the same batch.
+        if not response.is_success and description is not None:
+            negotiation.roll_back()
         session.exchange = None
         if not answered.done():
             answered.set_result(None)
