@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from ringback.address import Endpoint, Flow, Target
+from ringback.agent.agenda import Agenda, Alarm
 from ringback.agent.call.asserted_identity import trusting
 from ringback.agent.call.ended_dialogs import EndedDialogs
 from ringback.agent.call.info import InfoPackages
@@ -97,6 +98,7 @@ class AgentCore:
         self.message_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Held by whoever sends a MESSAGE, by URI or dialog (RFC 3428 §8)."""
         self._ongoing = OngoingRequests()
+        self._agenda = Agenda()
 
     @property
     def allow(self) -> str:
@@ -272,12 +274,12 @@ class AgentCore:
         else:
             self.refuse(event, Refusal(481))
 
-    def _cancelled(self, event: RequestReceived, now: float) -> None:
     def _crosses_our_bye(self, bye: Request) -> bool:
         """Whether a BYE is for a dialog that one of ours has ended a moment ago: then both have hung up at once (RFC 5407 §3.2.1)."""
         earliest = self.loop.time() - 64 * self.timers.t1
         return self.ended_dialogs.has_our_bye(bye.call_id, bye.to_tag or "0", bye.from_tag or "0", earliest)
 
+    def _cancelled(self, event: RequestReceived, now: float) -> None:
         """§9.2: 200 to the CANCEL whatever becomes of the INVITE; 481 where there is none."""
         cancelled = event.cancels
         if cancelled is None:
@@ -302,12 +304,17 @@ class AgentCore:
             # So little of it can be read that even the answer cannot be made.
             return
 
+    def after(self, seconds: float, action: Callable[[], None]) -> Alarm:
+        """Has something done after one of a few lengths of time, unless it is cancelled before. Something is sent right after this."""
+        return self._agenda.after(seconds, self.loop.time(), action)
+
     def advance(self, now: float) -> None:
-        """Has nothing due: above the transactions, time is asyncio's."""
+        """Does what is due."""
+        self._agenda.advance(now)
 
     def next_deadline(self) -> float | None:
-        """Never."""
-        return None
+        """When something is due next."""
+        return self._agenda.next_deadline()
 
 
 def _has_one_via(response: Response) -> bool:

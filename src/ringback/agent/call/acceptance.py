@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ringback.agent.agenda import Alarm
 from ringback.message.message import Request, Response
 from ringback.transaction.transaction import ServerTransaction
 
@@ -33,10 +34,9 @@ class Acceptance:
         self._response = response
         self.on_end = on_end
         self.cseq = response.cseq.number
-        loop = core.loop
-        self._end = loop.time() + 64 * core.timers.t1
+        self._end = core.loop.time() + 64 * core.timers.t1
         self._interval = core.timers.t1
-        self._alarm: asyncio.TimerHandle | None = loop.call_later(self._interval, self._again)
+        self._alarm: Alarm | asyncio.TimerHandle | None = core.after(self._interval, self._again)
         core.respond(transaction, response)
 
     def _again(self) -> None:

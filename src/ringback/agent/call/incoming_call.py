@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ringback.agent.agenda import Alarm
 from ringback.agent.call.asserted_identity import asserted_identities
 from ringback.agent.call.call import Call
 from ringback.agent.call.media import Media
@@ -67,7 +68,7 @@ class IncomingCall(Call):
         self._is_final = False
         self._alarm: asyncio.TimerHandle | None = None
         self._last: Response | None = None
-        self._repeats: asyncio.TimerHandle | None = None
+        self._repeats: Alarm | asyncio.TimerHandle | None = None
         octets = description_of(event.request)
         if octets is not None:
             self._negotiation.receive(octets)
@@ -265,9 +266,9 @@ class IncomingCall(Call):
     def _provisional(self, response: Response) -> None:
         self._establish(response)
         self._last = response
-        self.core.respond(self._transaction, response)
         self._stop_repeating()
-        self._repeats = self.core.loop.call_later(_REMINDER, self._remind)
+        self._repeats = self.core.after(_REMINDER, self._remind)
+        self.core.respond(self._transaction, response)
 
     def _remind(self) -> None:
         if self._last is not None:
