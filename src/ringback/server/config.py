@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from ringback.address import DEFAULT_PORTS, Endpoint
+from ringback.address import Endpoint
 from ringback.digest import ALGORITHMS
 from ringback.message.limits import MessageLimits
 from ringback.transaction.layer import MAX_TRANSACTIONS
 from ringback.transport.limits import StreamLimits
+from ringback.transport.listening import listening_point
 
 IN_MEMORY = ":memory:"
 """The value of `data` (and of `--data`) that keeps nothing, in SQLite's own word for it."""
@@ -302,41 +303,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def endpoints(self) -> list[Endpoint]:
         """A new `Endpoint` for each line of `listen`, in order."""
         return [listening_point(uri, self.advertise) for uri in self.listen]
-
-
-def listening_point(uri: str, advertised: str | None = None) -> Endpoint:
-    """The endpoint that `udp://127.0.0.1:5060` names. Raises `ValueError` saying what is allowed instead."""
-    scheme, separator, rest = uri.partition("://")
-    transport = scheme.upper()
-    if not separator:
-        raise ValueError("must be written udp://ADDRESS:PORT or tcp://ADDRESS:PORT")
-    if transport not in ("UDP", "TCP"):
-        fault = "not built yet" if transport in DEFAULT_PORTS else "unknown"
-        raise ValueError(f"the transport {shown(scheme)} is {fault}; allowed are udp and tcp")
-    if rest.startswith("["):
-        host, bracket, port = rest[1:].partition("]")
-        if not bracket or port[:1] not in ("", ":"):
-            raise ValueError("an IPv6 address is written [::1]:5060")
-    elif rest.count(":") > 1:
-        raise ValueError("an IPv6 address is written [::1]:5060")
-    else:
-        host, colon, port = rest.partition(":")
-        port = colon + port
-    return Endpoint(transport, _numeric(host), _port(port[1:]) if port else DEFAULT_PORTS[transport], advertised)
-
-
-def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535:
-        return int(text)
-    raise ValueError(f"the port must be a whole number from 0 to 65535, is {shown(text)}")
-
-
-def _numeric(host: str) -> str:
-    if host == "localhost":
-        return "127.0.0.1"
-    if not _is_address(host):
-        raise ValueError(f"the address must be numeric (0.0.0.0 for all of them) or localhost, is {shown(host)}")
-    return str(ipaddress.ip_address(host))
 
 
 def domain_name(text: str) -> str:

@@ -65,9 +65,13 @@ def _numeric(host: str) -> str:
     if host == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(host))
+        # A zone names an interface of this machine and means nothing to a peer.
+        address = None if "%" in host else ipaddress.ip_address(host)
     except ValueError:
-        raise ValueError(f"the address must be numeric (0.0.0.0 for all of them) or localhost, is {_shown(host)}") from None
+        address = None
+    if address is None:
+        raise ValueError(f"the address must be numeric (0.0.0.0 for all of them) or localhost, is {_shown(host)}")
+    return str(address)
 
 
 def _shown(text: str) -> str:
