@@ -5,8 +5,7 @@ assert rules_broken_by("Bob", race.said) == []
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from ringback.message.message import Request, Response
 
@@ -16,19 +15,20 @@ _AFTER_THE_BYE = ("ACK", "BYE", "CANCEL")
 _GIVEN_UP = 32.0
 
 
-def rules_broken_by(name: str, said: Sequence[Any]) -> list[str]:
-    """A line for each rule that one of the two breaks; `said` is what both said, as `Said`."""
+def rules_broken_by(name: str, events: Iterable[tuple[float, str, Request | Response, bool]]) -> list[str]:
+    """A line for each rule that one of the two breaks.
+
+    `events` are in order what was said and what arrived: when, by whom or where, the message, and whether it was said.
+    """
     party = _Party(name)
-    # Rounded as the simulated network rounds, so that what arrives comes before what is said to it.
-    events = [(round(one.time, 6), number, one, True) for number, one in enumerate(said) if one.sender == name]
-    heard = [(number, one) for number, one in enumerate(said) if one.receiver == name]
-    events += [(round(one.time + delay, 6), number, one, False) for number, one in heard for delay in one.delays]
     broken = []
-    for time, _, one, is_said in sorted(events, key=lambda event: event[:2]):
+    for time, who, message, is_said in events:
+        if who != name:
+            continue
         if is_said:
-            broken += [f"{time:.3f} {name} says {one.kind}: {what}" for what in party.says(one.message, time)]
+            broken += [f"{time:.3f} {name} says {message.start_line}: {what}" for what in party.says(message, time)]
         else:
-            party.hears(one.message)
+            party.hears(message)
     return broken
 
 

@@ -56,6 +56,8 @@ class Said(NamedTuple):
     receiver: str
     message: Request | Response
     delays: Sequence[float]
+    after: int
+    """How many messages had arrived anywhere when it was sent."""
 
     @property
     def kind(self) -> str:
@@ -99,7 +101,14 @@ class Race:
         message = parse_datagram(datagram.octets)
         assert isinstance(message, Request | Response)
         names = self.stage.names
-        said = Said(datagram.time, names[datagram.source[0]].title(), names[datagram.destination[0]].title(), message, self._weather())
+        said = Said(
+            datagram.time,
+            names[datagram.source[0]].title(),
+            names[datagram.destination[0]].title(),
+            message,
+            self._weather(),
+            len(self.network.log),
+        )
         fates = self._fates.get(said.kind)
         if fates:
             said = said._replace(delays=fates.pop(0))
@@ -137,6 +146,21 @@ class Race:
             theirs = [_essence(what) for what, sender, _ in steps if sender == name]
             ours = [_essence(kind) for kind in self.kinds(name)]
             assert ours[: len(theirs)] == theirs, f"{name} says {ours}, RFC 5407 §{section} has {theirs}"
+
+    def events(self) -> list[tuple[float, str, Request | Response, bool]]:
+        """What was said and what arrived, in order: when, by whom or where, the message, and whether it was said."""
+        arrived: list[tuple[float, str, Request | Response, bool]] = []
+        for passed in self.network.log:
+            message = parse_datagram(passed.octets)
+            assert isinstance(message, Request | Response)
+            arrived.append((passed.time, self.stage.names[passed.destination[0]].title(), message, False))
+        events = []
+        done = 0
+        for said in self.said:
+            events += arrived[done : said.after]
+            events.append((said.time, said.sender, said.message, True))
+            done = said.after
+        return events + arrived[done:]
 
     async def silence(self) -> None:
         """Waits until nothing has been said for so long that nothing more will be."""
@@ -228,7 +252,8 @@ def play(
         await race.caller.hang_up()
         await race.silence()
         race.agrees()
-        broken = [*rules_broken_by("Alice", race.said), *rules_broken_by("Bob", race.said)]
+        events = race.events()
+        broken = [*rules_broken_by("Alice", events), *rules_broken_by("Bob", events)]
         assert broken == [], "\n".join([race.figure, *broken])
         for agent in stage.agents.values():
             core = agent.core
