@@ -7,8 +7,20 @@ from typing import Any
 
 import pytest
 
-from ringback import CallEnded, CallFailed, CallRejected, CallTimedOut, OutgoingCall, Request, Response, Unreachable, UserAgent
+from ringback import (
+    CallEnded,
+    CallFailed,
+    CallRejected,
+    CallTimedOut,
+    OutgoingCall,
+    Request,
+    RequestRejected,
+    Response,
+    Unreachable,
+    UserAgent,
+)
 from ringback.agent.call.outgoing_call import MAX_EARLY_DIALOGS, MAX_REDIRECTIONS
+from ringback.sdp.media import MediaDescription
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Party
 
@@ -513,5 +525,38 @@ def test_who_answers_after_the_call_is_acknowledged_all_the_same_and_a_new_party
         bob.reply(bye, 200)
         bob.send(late)
         assert await bob.hears("ACK") == second
+
+    on_stage(scenario)
+
+
+def test_a_refused_offer_leaves_no_trace_in_the_next_one() -> None:
+    """RFC 3261 §14.1, RFC 6141 §3.1: what was in force is what is held."""
+
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        call, invite = await placed(alice, bob)
+        bob.reply(invite, 200, extra=SDP, body=ANSWER)
+        await bob.hears("ACK")
+        await call.answered()
+        assert call.session is not None
+        richer = call.session.negotiation.in_force().copy()
+        richer.media.append(MediaDescription("video", 9, "RTP/AVP", ["31"]))
+        changing = asyncio.ensure_future(call.modify(call.session.negotiation.exchange.next_edition(richer)))
+        refused = await bob.hears("INVITE")
+        assert refused.body.count(b"m=") == 2
+        bob.reply(refused, 488)
+        await bob.hears("ACK")
+        with pytest.raises(RequestRejected):
+            await changing
+        holding = asyncio.ensure_future(call.hold())
+        hold = await bob.hears("INVITE")
+        assert hold.body.count(b"m=") == 1
+        assert b"a=sendonly" in hold.body
+        bob.reply(hold, 200, extra=SDP, body=ANSWER.replace(b"m=", b"a=recvonly\r\nm="))
+        await bob.hears("ACK")
+        await holding
+        hanging = asyncio.ensure_future(call.hang_up())
+        await hung_up(bob)
+        await hanging
 
     on_stage(scenario)

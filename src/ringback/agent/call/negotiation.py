@@ -90,23 +90,17 @@ class Negotiation:
 
     def hold(self) -> SessionDescription:
         """The offer that puts the peer on hold (RFC 3264 §8.4); it is not made yet."""
-        return held(self._sent(), self.media.capabilities())
+        return self.exchange.next_edition(held(self.in_force(), self.media.capabilities()))
 
     def resume(self) -> SessionDescription:
         """The offer that ends our hold; it is not made yet."""
-        return resumed(self._sent(), self.media.capabilities())
+        return self.exchange.next_edition(resumed(self.in_force(), self.media.capabilities()))
 
     def in_force(self) -> SessionDescription:
         """Our own description that is in force, to be offered once more."""
         if self.exchange.local is None:
             raise RuntimeError("nothing is agreed upon yet")
         return self.exchange.local
-
-    def _sent(self) -> SessionDescription:
-        sent = self.exchange.sent
-        if sent is None:
-            raise RuntimeError("nothing is agreed upon yet")
-        return sent
 
     @property
     def has_preview(self) -> bool:
