@@ -41,6 +41,7 @@ class _Party:
         self._heard: set[str] = set()
         self._number: int | None = None
         self._is_over = False
+        self._is_acknowledged = False
         self._open: dict[int, float] = {}
         """INVITEs of its own without a final response, by number."""
         self._first: int | None = None
@@ -75,7 +76,8 @@ class _Party:
                 yield "while another INVITE is in progress (§14.1)"
             self._open[number] = time
         elif method == "BYE":
-            accepted = self._unacknowledged.get(self._first or 0)
+            # The ACK of a later 2xx shows as well that the caller has the dialog.
+            accepted = None if self._is_acknowledged else self._unacknowledged.get(self._first or 0)
             if accepted is not None and time < accepted + _GIVEN_UP and not self._is_over:
                 yield "before the ACK of the first 2xx (§15)"
             self._is_over = True
@@ -93,6 +95,7 @@ class _Party:
                 self._heard.add(branch)
                 self._asked.add(number)
         elif message.method == "ACK":
+            self._is_acknowledged = True
             self._unacknowledged.pop(number, None)
         elif message.method == "BYE":
             self._is_over = True

@@ -52,12 +52,7 @@ async def modify(session: Session, wanted: Wanted, *, method: str = "INVITE") ->
         core = session.core
         patience = core.loop.time() + _PATIENCE * core.timers.t1
         while True:
-            # §14.1: no INVITE of ours while one of theirs is not finished.
-            await session.settled()
-            if session.provisionals is not None:
-                await session.provisionals.settled()
-            if session.receipt is not None:
-                await session.receipt.acknowledged()
+            await _when_free(session)
             if session.is_over:
                 raise CallEnded("the call is over")
             before = session.negotiation.exchange.local
@@ -81,6 +76,20 @@ async def modify(session: Session, wanted: Wanted, *, method: str = "INVITE") ->
             if wait is None or core.loop.time() + wait > patience:
                 raise error
             await asyncio.sleep(wait)
+
+
+async def _when_free(session: Session) -> None:
+    """Waits until nothing is under way that must be finished first; what begins during one wait is waited for as well."""
+    while True:
+        if session.acceptances:
+            # §14.1: no INVITE of ours while one of theirs is not finished.
+            await session.settled()
+        elif session.provisionals is not None and session.provisionals.outstanding is not None:
+            await session.provisionals.settled()
+        elif session.receipt is not None and session.receipt.pending:
+            await session.receipt.acknowledged()
+        else:
+            return
 
 
 def _wait_after(session: Session, error: RequestFailed) -> float | None:
