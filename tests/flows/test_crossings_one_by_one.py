@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from ringback import CallTimedOut, IncomingCall, OutgoingCall, RequestRejected
 from ringback.agent.call import modification
+from ringback.sdp.description import SessionDescription
+from tests.agent.stage import Stage, on_stage
 from tests.flows.races import LOST, at, play
+from tests.server.party import Dialog
+
+SDP = "Content-Type: application/sdp"
 
 
 @pytest.fixture(autouse=True)
 def chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Halfway: after a 491 the caller waits 3.05 seconds, the callee one (RFC 3261 §14.1)."""
     monkeypatch.setattr(modification, "_chance", lambda: 0.5)
+
+
+def description(version: int, more: str = "") -> bytes:
+    """One audio stream of Bob's."""
+    return f"v=0\r\no=- 1 {version} IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 3456 RTP/AVP 0\r\n{more}".encode()
 
 
 async def calls(call: OutgoingCall) -> None:
@@ -265,6 +276,80 @@ def test_a_reinvite_overtakes_the_ack(offers: bool) -> None:
     race = play(alice, answers, fates={"ACK": [(0.45,)]}, offers=offers)
     assert race.callee.is_held
     assert ("491 INVITE" in race.kinds("Bob")) is not offers
+
+
+# Offers.
+
+
+def test_a_reinvite_that_asks_for_an_offer_comes_with_the_refusal_of_ours() -> None:
+    """In one batch: our offer is taken back before the next one is made, and its answer is an answer."""
+
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        bob = await stage.party("bob", "alice")
+        call = alice.call(bob.uri)
+        await call.place()
+        request = await bob.hears("INVITE")
+        ok = bob.reply(request, 200, extra=SDP, body=description(1))
+        await bob.hears("ACK")
+        await call.answered()
+        session = call.standing()
+        holding = asyncio.ensure_future(call.modify(session.negotiation.hold(), method="UPDATE"))
+        update = await bob.hears("UPDATE")
+        nobody: Any = None
+        dialog = Dialog(nobody, bob, request, ok)
+        bob.reply(update, 488)
+        invite = bob.within("INVITE", dialog, cseq=1)
+        accepted = await bob.hears("200 INVITE")
+        assert accepted.cseq.number == invite.cseq.number
+        answer = description(2, "a=sendonly\r\n")
+        bob.within("ACK", dialog, cseq=1, extra=SDP, body=answer.decode())
+        with pytest.raises(RequestRejected) as refused:
+            await holding
+        assert refused.value.status == 488
+        await asyncio.sleep(1)
+        assert session.negotiation.is_stable
+        assert call.is_held
+        assert session.negotiation.exchange.local == SessionDescription.parse(accepted.body)
+        ending = asyncio.ensure_future(call.hang_up())
+        bob.reply(await bob.hears("BYE"), 200)
+        await ending
+
+    on_stage(scenario)
+
+
+def test_who_has_waited_for_one_thing_waits_for_what_began_meanwhile() -> None:
+    """Alice's hold waits for the answer to her PRACK, and then for the ACK of the re-INVITE that came meanwhile (RFC 3261 §14.1)."""
+
+    async def alice(call: OutgoingCall) -> None:
+        await call
+        await call.hold()
+
+    async def bob(call: IncomingCall) -> None:
+        await call.ring(reliable=True)
+        await call.answer()
+        await at(0.7)
+        await call.modify(None)
+
+    race = play(alice, bob, fates={"200 PRACK": [LOST]})
+    assert race.callee.is_held
+    race.shows("""
+                    Alice                     Bob
+0.000                 │─────── INVITE ────────▶│
+0.100                 │◀───── 180 INVITE ──────│
+0.200                 │──────── PRACK ────────▶│
+0.300                 │◀── 200 PRACK (lost) ───│
+0.300                 │◀───── 200 INVITE ──────│
+0.400                 │───────── ACK ─────────▶│
+0.700                 │──────── PRACK ────────▶│
+0.700                 │◀────── re-INVITE ──────│
+0.800                 │◀────── 200 PRACK ──────│
+0.800                 │───── 200 INVITE ──────▶│
+0.900                 │◀───────── ACK ─────────│
+1.000                 │────── re-INVITE ──────▶│
+1.100                 │◀───── 200 INVITE ──────│
+1.200                 │───────── ACK ─────────▶│
+""")
 
 
 # Around the BYE.

@@ -135,7 +135,7 @@ class Session:
             return
         effect = effect_of(response.status, method)
         if response.status == 481 and not self._is_known_to_peer:
-            # Our request has overtaken the response that makes the dialog; whether that arrives its ACK will show.
+            # Departs from RFC 3261 §12.2.1.2: our request has overtaken the response that makes the dialog, whose ACK will say how it is.
             return
         reason = f"{response.status} to our {method}"
         if effect == DIALOG:
