@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ringback.agent.errors import CallFailed, CallRejected
 from ringback.agent.call.incoming_call import IncomingCall
+from ringback.agent.errors import CallFailed, CallRejected
 from ringback.digest import Account
 from ringback.sdp.offer import make_offer
 from tests.flows.basic_cast import (

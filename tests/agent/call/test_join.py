@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.agent.call.test_replaces import Phone, replaces
 
 from ringback import CallRejected, IncomingCall
+from tests.agent.call.test_replaces import Phone, replaces
 from tests.agent.stage import Stage, on_stage
 
 

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.agent.call.test_reliable import SDP, description
 
 from ringback import CallRejected, OutgoingCall, Request, Response
 from ringback.sdp.description import SessionDescription
+from tests.agent.call.test_reliable import SDP, description
 from tests.agent.stage import Stage, on_stage
 from tests.server.party import Party
 
