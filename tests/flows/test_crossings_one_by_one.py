@@ -402,7 +402,7 @@ def test_both_hang_up_and_one_bye_is_lost() -> None:
     assert race.kinds("Bob") == ["200 INVITE", "BYE", "200 BYE"]
 
 
-def test_a_bye_64_t1_after_ours_is_for_no_dialog() -> None:
+def test_a_second_bye_is_for_no_dialog() -> None:
     """RFC 3261 §15.1.2: 481, as any BYE that no dialog matches."""
 
     async def alice(call: OutgoingCall) -> None:
