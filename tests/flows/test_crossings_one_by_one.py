@@ -318,6 +318,45 @@ def test_a_reinvite_that_asks_for_an_offer_comes_with_the_refusal_of_ours() -> N
     on_stage(scenario)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("INVITE", "UPDATE"), ("UPDATE", "INVITE"), ("UPDATE", "UPDATE"), ("INVITE", "INVITE")],
+)
+def test_an_offer_that_overtakes_the_answer_to_ours_gets_491(ours: str, theirs: str) -> None:
+    """RFC 6337 §4.1, figures 7 and 8, and §4.3, figures 14 and 16: a re-INVITE also where it has no offer but asks for one."""
+
+    async def scenario(stage: Stage) -> None:
+        alice = await stage.agent("alice")
+        bob = await stage.party("bob", "alice")
+        call = alice.call(bob.uri)
+        await call.place()
+        request = await bob.hears("INVITE")
+        ok = bob.reply(request, 200, extra=SDP, body=description(1))
+        await bob.hears("ACK")
+        await call.answered()
+        session = call.standing()
+        nobody: Any = None
+        dialog = Dialog(nobody, bob, request, ok)
+        holding = asyncio.ensure_future(call.modify(session.negotiation.hold(), method=ours))
+        asked = await bob.hears(ours)
+        for number, has_offer in enumerate((True, False) if theirs == "INVITE" else (True,), start=1):
+            body = description(2).decode() if has_offer else ""
+            crossing = bob.within(theirs, dialog, cseq=number, extra=SDP if has_offer else "", body=body)
+            refused = await bob.hears(f"491 {theirs}")
+            if theirs == "INVITE":
+                bob.ack(crossing, refused)
+        bob.reply(asked, 200, extra=SDP, body=description(3, "a=recvonly\r\n"))
+        if ours == "INVITE":
+            await bob.hears("ACK")
+        await holding
+        assert session.negotiation.exchange.remote == SessionDescription.parse(description(3, "a=recvonly\r\n"))
+        ending = asyncio.ensure_future(call.hang_up())
+        bob.reply(await bob.hears("BYE"), 200)
+        await ending
+
+    on_stage(scenario)
+
+
 def test_who_has_waited_for_one_thing_waits_for_what_began_meanwhile() -> None:
     """Alice's hold waits for the answer to her PRACK, and then for the ACK of the re-INVITE that came meanwhile (RFC 3261 §14.1)."""
 
