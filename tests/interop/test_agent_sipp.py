@@ -172,7 +172,10 @@ def test_we_are_the_3pcc_controller_of_3pcc_a_and_3pcc_b(sipp: MakeSipp) -> None
     async def scenario(loopback: Loopback) -> None:
         agent = await loopback.agent("controller")
         # A socket for audio each, or both would have the same port and their descriptions would be alike.
-        with sipp("3pcc-A", calls=3, more=("-mp", str(free_port()))) as a, sipp("3pcc-B", calls=3, more=("-mp", str(free_port()))) as b:
+        with (
+            sipp("3pcc-A", calls=3, more=("-mp", str(free_port(together=4)))) as a,
+            sipp("3pcc-B", calls=3, more=("-mp", str(free_port(together=4)))) as b,
+        ):
             await gather(beside(a.wait_until_it_listens), beside(b.wait_until_it_listens))
 
             async def connect() -> None:
