@@ -207,8 +207,8 @@ def test_3_1_6_bye_before_the_ack(offers: bool) -> None:
     race = play(alice, bob, fates={"ACK": [LOST]}, offers=offers)
     race.follows("3.1.6")
     assert race.callee.reason == "the peer hung up"
-    assert race.callee.session is not None
-    assert (race.callee.session.negotiation.exchange.local is not None) is offers
+    assert race.callee.negotiation is not None
+    assert (race.callee.negotiation.exchange.local is not None) is offers
     race.shows("""
                  Alice               Bob
 0.000              │──── INVITE ─────▶│

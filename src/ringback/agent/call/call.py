@@ -13,6 +13,7 @@ from ringback.agent.call.info import send_digits, send_info
 from ringback.agent.call.interruption import Interruptible
 from ringback.agent.call.media import Media
 from ringback.agent.call.modification import modify
+from ringback.agent.call.negotiation import Negotiation
 from ringback.agent.capabilities import Features, feature_params
 from ringback.agent.errors import CallEnded, RequestFailed
 from ringback.agent.generic_request import send_request_within
@@ -76,6 +77,7 @@ class Call:
         self.reason: str | None = None
         """Why the call is over; None while it is not."""
         self.interruptible: Interruptible | None = None
+        self._last_negotiation: Negotiation | None = None
         self._promises: list[asyncio.Future[Any]] = []
         self._listeners: list[asyncio.Future[None]] = []
 
@@ -97,9 +99,14 @@ class Call:
         return self.reason is not None
 
     @property
+    def negotiation(self) -> Negotiation | None:
+        """The offers and answers of the session, after its end too; None before there was one."""
+        return self._last_negotiation if self.session is None else self.session.negotiation
+
+    @property
     def is_held(self) -> bool:
         """Whether the peer has put us on hold: it wants to hear nothing from us (RFC 3264 §8.4)."""
-        remote = None if self.session is None else self.session.negotiation.exchange.remote
+        remote = None if self.negotiation is None else self.negotiation.exchange.remote
         return remote is not None and is_held(remote)
 
     # What can be done.
@@ -308,6 +315,10 @@ class Call:
                 listener.set_result(None)
         if self.interruptible is not None:
             self.interruptible.interrupt(CallEnded(reason))
+        # Call and session know each other: parted, both are freed at once, and the garbage collector never sees them.
+        if self.session is not None:
+            self._last_negotiation = self.session.negotiation
+            self.session = None
 
     async def __aenter__(self) -> Self:
         return self

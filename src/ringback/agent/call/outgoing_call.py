@@ -415,8 +415,9 @@ class OutgoingCall(Call):
             self._alarm.cancel()
             self._alarm = None
         self.core.standing.discard(self)
+        was_answered = self.session is not None
         super().end(reason)
-        if self.session is not None:
+        if was_answered:
             self._leave()
 
     def _leave(self) -> None:
@@ -429,6 +430,9 @@ class OutgoingCall(Call):
         sent = {tag: session.acknowledgements[0] for tag, session in self.sessions.items() if session.acknowledgements}
         if transaction is not None and not transaction.is_terminated and all(one.octets for one in sent.values()):
             transaction.user = LateAnswers(self.core, sent)
+            self.sessions.clear()
+            # The exchange knows the call by this: parted, both are freed at once.
+            self._exchange = None
 
     def fail(self, error: Exception, reason: str | None = None) -> None:
         """The call does not come about: whoever waits for its answer is told."""
