@@ -41,6 +41,7 @@ from ringback.agent.service import OnRequest, Service, may_be_served
 from ringback.agent.transfer.refer import DEFAULT_PATIENCE, OnProgress, Reference
 from ringback.agent.transfer.referral import OnRefer, Referral, decline_referral, follow_transfer, receive_refer, refuse_subscription
 from ringback.agent.usage import usages_of
+from ringback.collector import calmed
 from ringback.digest import Account, Accounts
 from ringback.message.fields.event import Event
 from ringback.message.fields.name_addr import NameAddr
@@ -234,11 +235,12 @@ class UserAgent:
         await self.close()
 
     async def run(self, *listen: str) -> None:
-        """Listens, there if named, and serves until it is cancelled."""
+        """Listens, there if named, and serves until it is cancelled: for a program that does nothing else (see `collector.calmed`)."""
         if listen:
             self._listen = listen
         async with self:
-            await asyncio.get_running_loop().create_future()
+            with calmed():
+                await asyncio.get_running_loop().create_future()
 
     @property
     def endpoints(self) -> list[Endpoint]:

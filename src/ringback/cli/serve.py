@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shlex
 import signal
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from ringback.address import Endpoint, host_port
 from ringback.cli.fault import Fault, os_fault
+from ringback.collector import calmed
 from ringback.trace.json_lines import JsonLines
 from ringback.trace.live import LiveLadder
 from ringback.trace.pcap import Pcap
@@ -119,11 +119,11 @@ async def _run(config: Config, observer: Trace | None) -> None:
         raise Fault(os_fault(error)) from None
     try:
         loop.add_signal_handler(signal.SIGHUP, _reload, server)
-        _calm_collector()
-        _announce(server)
-        await stopping.wait()
-        _say(f"ending: what is under way may take {config.drain.seconds:g} s; a second signal ends at once")
-        await _either(server.drain(), at_once.wait())
+        with calmed():
+            _announce(server)
+            await stopping.wait()
+            _say(f"ending: what is under way may take {config.drain.seconds:g} s; a second signal ends at once")
+            await _either(server.drain(), at_once.wait())
     finally:
         await server.close()
 
@@ -227,14 +227,3 @@ def _listening(endpoints: list[Endpoint]) -> str:
     for endpoint in endpoints:
         places.setdefault(host_port(endpoint.host, endpoint.port), []).append(endpoint.transport.lower())
     return ", ".join(f"{place} {' '.join(transports)}" for place, transports in places.items())
-
-
-def _calm_collector() -> None:
-    """Lets the garbage collector look at little and seldom: bindings and transactions are no garbage, and what
-    a message leaves is freed at once.
-
-    Measured at 2,000 calls a second: 4 % less CPU per call, and the longest set-up 4 ms instead of 44.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
