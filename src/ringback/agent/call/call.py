@@ -86,7 +86,7 @@ class Call:
     @property
     def remote(self) -> NameAddr:
         """The other party, as From or To of the INVITE names it."""
-        raise NotImplementedError
+        raise TypeError("a Call is an IncomingCall or an OutgoingCall")
 
     @property
     def is_answered(self) -> bool:
