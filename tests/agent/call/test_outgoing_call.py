@@ -560,3 +560,45 @@ def test_a_refused_offer_leaves_no_trace_in_the_next_one() -> None:
         await hanging
 
     on_stage(scenario)
+
+
+def test_a_call_given_up_before_it_is_placed_is_never_placed() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        for give_up in (OutgoingCall.hang_up, _cancel):
+            call = alice.call(bob.uri)
+            await give_up(call)
+            assert call.is_over
+            with pytest.raises(CallEnded):
+                await call.answered()
+            with pytest.raises(CallEnded):
+                await call.place()
+        await bob.hears_nothing(1)
+
+    on_stage(scenario)
+
+
+async def _cancel(call: OutgoingCall) -> None:
+    call.cancel()
+
+
+def test_a_call_given_up_while_its_way_is_looked_for_is_never_placed() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice, bob = await cast(stage)
+        asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def slow(*_: Any, **__: Any) -> list[Any]:
+            asked.set_result(None)
+            await asyncio.sleep(5)
+            return [(2, 2, 17, "", (bob.host, 5060))]
+
+        asyncio.get_running_loop().getaddrinfo = slow  # type: ignore[method-assign]  # no test asks the real DNS
+        call = alice.call("sip:bob@slow.example")
+        placing = asyncio.ensure_future(call.answered())
+        await asked
+        call.cancel()
+        with pytest.raises(CallEnded):
+            await placing
+        await bob.hears_nothing(10)
+
+    on_stage(scenario)

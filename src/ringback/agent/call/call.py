@@ -84,6 +84,11 @@ class Call:
     # What can be asked.
 
     @property
+    def has_media(self) -> bool:
+        """Whether there is `media` yet: a call that is given up before it is placed never has any."""
+        return "media" in self.__dict__
+
+    @property
     def remote(self) -> NameAddr:
         """The other party, as From or To of the INVITE names it."""
         raise TypeError("a Call is an IncomingCall or an OutgoingCall")
@@ -306,7 +311,8 @@ class Call:
         if self.reason is not None:
             return
         self.reason = reason
-        self.media.close()
+        if self.has_media:
+            self.media.close()
         for promise in self._promises:
             if not promise.done():
                 promise.set_exception(CallEnded(reason))

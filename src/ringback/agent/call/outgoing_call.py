@@ -130,6 +130,8 @@ class OutgoingCall(Call):
         """Sends the INVITE; returns at once. Raises `Unreachable` where no way leads there."""
         if self._is_placed:
             return
+        if self._given_up():
+            raise CallEnded("given up before it was placed")
         self._is_placed = True
         core = self.core
         try:
@@ -142,6 +144,9 @@ class OutgoingCall(Call):
         if endpoint is None:
             self.reason = "unreachable"
             raise Unreachable(503, f"no way leads to {next_hop_of(request)}")
+        if self._given_up():
+            # Meanwhile, while its way was looked for.
+            raise CallEnded("given up before it was placed")
         self.media = self._make_media(endpoint.advertised)
         headers = request.headers
         contact = identity.contact(endpoint, is_secure=wants_sips(request, "route"))
@@ -168,8 +173,6 @@ class OutgoingCall(Call):
         if self.token is not None:
             put_token(request, self.token, core.token())
         self.request = request
-        if self._is_given_up:
-            raise CallEnded("given up before it was placed")
         core.standing.add(self)
         self._exchange = core.begin(request, self._responded)
 
@@ -210,6 +213,9 @@ class OutgoingCall(Call):
         if self._exchange is not None:
             self._exchange.cancel(reason)
         self.fail(CallEnded("we gave up"), "we gave up")
+
+    def _given_up(self) -> bool:
+        return self._is_given_up
 
     def close(self) -> None:
         """The program ends: gives the call up if it is not answered, and where somebody works on it waits until that is known there."""
