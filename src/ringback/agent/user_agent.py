@@ -151,7 +151,7 @@ class UserAgent:
         self._trusts = trusting(trusted_peers)
         self._services: dict[str, OnRequest] = {}
         self._notifiers: list[Notifier] = []
-        self.core: AgentCore
+        self._core: AgentCore | None = None
         self._capabilities: Capabilities
         self._registrations: Registrations
 
@@ -159,7 +159,7 @@ class UserAgent:
 
     async def open(self) -> None:
         """Listens. `OSError` says which address could not be had."""
-        core = self.core = AgentCore(
+        core = self._core = AgentCore(
             self.identity, Accounts(self._accounts, Tokens(), self._homes()), timers=self._timers, max_transactions=self._max_transactions
         )
         core.software = f"Ringback/{version('ringback')}"
@@ -241,6 +241,13 @@ class UserAgent:
         async with self:
             with calmed():
                 await asyncio.get_running_loop().create_future()
+
+    @property
+    def core(self) -> AgentCore:
+        """What stands behind all of this. Raises `RuntimeError` before the agent is open."""
+        if self._core is None:
+            raise RuntimeError("the user agent is not open: `async with agent:`, or `await agent.open()`")
+        return self._core
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -428,14 +435,14 @@ class UserAgent:
         if not may_be_served(method):
             raise ValueError(f"{method} is answered by the agent itself")
         self._services[method] = on_request
-        if hasattr(self, "core"):
+        if self._core is not None:
             self.core.serving[method] = Service(self.core, on_request).receive
 
     def serve_event(self, package: EventPackage, on_subscription: OnSubscription | None = None) -> Notifier:
         """Serves an event package from now on, or from when the agent is opened: its `Notifier` tells the subscribers what is new."""
         notifier = Notifier(package, on_subscription)
         self._notifiers.append(notifier)
-        if hasattr(self, "core"):
+        if self._core is not None:
             notifier.attach(self.core)
         return notifier
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ringback import CallEnded, CallRejected, IncomingCall
+from ringback import CallEnded, CallRejected, IncomingCall, UserAgent
 from tests.agent.stage import Stage, on_stage
 
 
@@ -82,3 +82,8 @@ def test_a_call_given_up_while_it_rings_is_cancelled() -> None:
 
     assert on_stage(scenario).said() == ["INVITE", "180 INVITE", "CANCEL", "200 CANCEL", "487 INVITE", "ACK"]
     assert heard == ["the caller cancelled"]
+
+
+def test_an_agent_that_is_not_open_says_so() -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        UserAgent("sip:alice@example.com").call("sip:bob@example.com")
