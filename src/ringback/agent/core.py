@@ -208,10 +208,14 @@ class AgentCore:
         transaction = event.transaction
         if transaction is None:
             return
-        response = self.response(event.request, refusal.status, refusal.reason, tag=tag)
+        self.respond(transaction, self.refusal(event.request, refusal, tag=tag))
+
+    def refusal(self, request: Request, refusal: Refusal, *, tag: str | None = None) -> Response:
+        """A refusal as a response. `ValueError` where a part of it would begin another line."""
+        response = self.response(request, refusal.status, refusal.reason, tag=tag)
         for name, value in refusal.fields:
             response.headers.append(name, value)
-        self.respond(transaction, response)
+        return response
 
     # The core of the stack.
 

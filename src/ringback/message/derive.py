@@ -10,7 +10,12 @@ _CARRIED_BY_TRYING = _CARRIED | {"timestamp"}
 
 
 def response_to(request: Request, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
-    """A response with what §8.2.6.2 makes it carry; `tag` goes into To where the request has none there. Content-Length is 0."""
+    """A response with what §8.2.6.2 makes it carry; `tag` goes into To where the request has none there. Content-Length is 0.
+
+    A reason phrase with CR or LF raises `ValueError`.
+    """
+    if reason is not None and ("\r" in reason or "\n" in reason):
+        raise ValueError(f"a reason phrase may hold no CR or LF: {reason!r}")
     keys: list[str] = []
     lines: list[str] = []
     carried = _CARRIED_BY_TRYING if status == 100 else _CARRIED

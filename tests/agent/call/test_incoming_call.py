@@ -435,3 +435,31 @@ def test_a_dialog_we_do_not_know_is_not_made_anew() -> None:
                 alice.ack(alice.request("INVITE", BOB, to=f"<{BOB}>;tag=long-gone"), response)
 
     on_stage(scenario)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda call: call.decline(603, "No\r\nX-Evil: 1"),
+        lambda call: call.decline(603, headers=[("Reason", "SIP\r\nX-Evil: 1")]),
+        lambda call: call.redirect("sip:carol@example.com\r\nX-Evil: 1"),
+        lambda call: call.redirect("sip:carol@example.com>, <sip:evil@example.com"),
+        lambda call: call.redirect(),
+        lambda call: call.redirect("sip:carol@example.com", status=200),
+        lambda call: call.ring(180, "Ringing\r\nX-Evil: 1"),
+        lambda call: call.ring(200),
+        lambda call: call.decline(200),
+    ],
+)
+def test_what_cannot_be_said_is_not_said_and_the_call_goes_on(how: Callable[[IncomingCall], Awaitable[None]]) -> None:
+    async def careless(call: IncomingCall) -> None:
+        with pytest.raises(ValueError):
+            await how(call)
+        await call.decline(486)
+
+    async def scenario(stage: Stage) -> None:
+        _, alice = await cast(stage, careless)
+        request = invite(alice)
+        alice.ack(request, await alice.hears("486 INVITE"))
+
+    on_stage(scenario)

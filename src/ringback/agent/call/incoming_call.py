@@ -24,6 +24,7 @@ from ringback.agent.refusal import UNUSABLE, refusal_of
 from ringback.dialog.dialog import Dialog
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Response
+from ringback.message.uri import parse_uri
 from ringback.transaction.events import Event, RequestReceived
 
 if TYPE_CHECKING:
@@ -169,9 +170,13 @@ class IncomingCall(Call):
             self._refuse(Refusal(status, reason, tuple(headers)), f"we declined with {status}")
 
     async def redirect(self, *uris: str, status: int = 302) -> None:
-        """Sends the caller elsewhere (§13.3.1.2): the URIs, the best first."""
+        """Sends the caller elsewhere (§13.3.1.2): the URIs, the best first; `SipParseError` where one is none."""
         if not 300 <= status <= 399:
             raise ValueError(f"no redirection: {status}")
+        if not uris:
+            raise ValueError("a redirection says where to go")
+        for uri in uris:
+            parse_uri(uri)
         if not self._is_final:
             contacts = tuple(("Contact", f"<{uri}>") for uri in uris)
             self._refuse(Refusal(status, None, contacts), f"we redirected to {', '.join(uris)}")
@@ -275,9 +280,10 @@ class IncomingCall(Call):
             self._provisional(self._last)
 
     def _refuse(self, refusal: Refusal, why: str | None = None) -> None:
-        """Sends a final response other than 2xx; the early dialog ends with it."""
+        """Sends a final response other than 2xx; the early dialog ends with it. One that cannot be written raises and changes nothing."""
+        response = self.core.refusal(self.request, refusal, tag=self.local_tag)
         self._finish()
-        self.core.refuse(self._event, refusal, tag=self.local_tag)
+        self.core.respond(self._transaction, response)
         session = self.session
         self._over(why or f"we refused with {refusal.status}")
         if session is not None and session.provisionals is not None and session.provisionals.outstanding is not None:
