@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType, TracebackType
@@ -11,10 +11,10 @@ from typing import Self
 
 from ringback.address import Endpoint
 from ringback.agent.call.asserted_identity import trusting
+from ringback.agent.call.attendance import OnCall, attend
 from ringback.agent.call.call import Call
 from ringback.agent.call.incoming_call import IncomingCall
 from ringback.agent.call.info import DTMF_TYPES, InfoPackages, OnInfo
-from ringback.agent.call.interruption import Interruptible
 from ringback.agent.call.late_offer import OnOffer
 from ringback.agent.call.media import MediaFactory, SilentMedia
 from ringback.agent.call.outgoing_call import OutgoingCall
@@ -22,7 +22,6 @@ from ringback.agent.call.replaces import MayReplace, find_named_call, knows_the_
 from ringback.agent.call.session_timer import SHORTEST, Interval, shortness
 from ringback.agent.capabilities import Capabilities, ask_options
 from ringback.agent.core import AgentCore
-from ringback.agent.errors import CallEnded
 from ringback.agent.event.event_package import EventPackage
 from ringback.agent.event.expectation import Forks, receive_notify
 from ringback.agent.event.notifier import Notifier, OnSubscription, receive_subscribe
@@ -53,9 +52,6 @@ from ringback.transaction.events import RequestReceived
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transport.listening import listen, listening_point
 from ringback.transport.transports import Transports
-
-OnCall = Callable[[IncomingCall], Awaitable[None]]
-"""A program's way with an incoming call; returning hangs up, or declines what was not answered."""
 
 DEFAULT_LISTEN = ("udp://0.0.0.0:0",)
 
@@ -474,29 +470,8 @@ class UserAgent:
             return
         if named is not None:
             call.replaces, call.joins = (named, None) if "replaces" in keys else (None, named)
-        core.spawn(self._attend(call, self.on_call))
-
-    async def _attend(self, call: IncomingCall, on_call: OnCall) -> None:
-        """Runs the program's coroutine for a call; whatever becomes of it, the caller gets an end."""
-        awaitable = on_call(call)
-        call.interruptible = Interruptible(awaitable if isinstance(awaitable, Coroutine) else _coroutine(awaitable))
-        try:
-            await call.interruptible
-        except CallEnded:
-            pass
-        except Exception as error:  # noqa: BLE001 - whatever the program's own code raises
-            if not call.is_answered and not call.is_over:
-                await call.decline(500)
-            self.core.loop.call_exception_handler({"message": "the coroutine of a call failed", "exception": error})
-        finally:
-            call.interruptible = None
-            if not call.is_over:
-                await call.hang_up()
+        core.spawn(attend(call, self.on_call))
 
     def readiness(self) -> int:
         """The status that an INVITE or an OPTIONS gets: 200, `refuses_with`, or 480 where nobody is there to take calls (§11.2)."""
         return self.refuses_with or (200 if self.on_call is not None else 480)
-
-
-async def _coroutine(awaitable: Awaitable[None]) -> None:
-    await awaitable

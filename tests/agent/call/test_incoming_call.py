@@ -463,3 +463,17 @@ def test_what_cannot_be_said_is_not_said_and_the_call_goes_on(how: Callable[[Inc
         alice.ack(request, await alice.hears("486 INVITE"))
 
     on_stage(scenario)
+
+
+def test_what_fails_before_it_is_a_coroutine_is_told_too() -> None:
+    def broken(_call: IncomingCall) -> Awaitable[None]:
+        raise ZeroDivisionError("a mistake of the program's")
+
+    async def scenario(stage: Stage) -> None:
+        _, alice = await cast(stage, broken)
+        request = invite(alice)
+        alice.ack(request, await alice.hears("500 INVITE"))
+        assert [type(fault["exception"]) for fault in stage.faults] == [ZeroDivisionError]
+        stage.faults.clear()
+
+    on_stage(scenario)
