@@ -477,3 +477,21 @@ def test_what_fails_before_it_is_a_coroutine_is_told_too() -> None:
         stage.faults.clear()
 
     on_stage(scenario)
+
+
+def test_a_bye_on_the_heels_of_the_ack_does_not_hide_the_answer() -> None:
+    heard = Heard()
+    answered = []
+
+    async def quick(call: IncomingCall) -> None:
+        answered.append(await call.answer())
+        await asyncio.sleep(3600)
+
+    async def scenario(stage: Stage) -> None:
+        _, alice = await cast(stage, heard.telling(quick))
+        dialog = await acknowledged(alice, invite(alice))
+        await hang_up(alice, dialog)
+
+    on_stage(scenario)
+    assert len(answered) == 1
+    assert heard == ["the peer hung up"]

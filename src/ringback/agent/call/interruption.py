@@ -31,9 +31,16 @@ class Interruptible:
         return self._task is not None and self._task is asyncio.current_task()
 
     def interrupt(self, error: CallEnded) -> None:
-        """Raises `error` where the coroutine waits; does nothing if it is this coroutine that asks, or if it has ended."""
+        """Raises `error` where the coroutine waits; does nothing if it is this coroutine that asks, or if it has ended.
+
+        What it waited for and has got by now it gets: the error is for what it waits for next.
+        """
         task = self._task
         if task is not None and not self.is_patient and not task.done() and task is not asyncio.current_task():
+            task.get_loop().call_soon(self._cancel, task, error)
+
+    def _cancel(self, task: asyncio.Task[None], error: CallEnded) -> None:
+        if not self.is_patient and not task.done():
             self._error = error
             task.cancel()
 
