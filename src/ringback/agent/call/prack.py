@@ -134,7 +134,7 @@ def _send(session: Session, receipt: Receipt, prack: Request) -> None:
         if session.is_over:
             return
         if response.is_success:
-            fault = _answer_in(session, response) if has_offer else None
+            fault = session.take_answer(response, "the 2xx to the PRACK") if has_offer else None
             if fault is not None:
                 negotiation.roll_back()
                 session.send_bye()
@@ -145,15 +145,3 @@ def _send(session: Session, receipt: Receipt, prack: Request) -> None:
         session.judge("PRACK", exchange)
 
     exchange = session.core.begin(prack, on_response, dialog=session.dialog)
-
-
-def _answer_in(session: Session, response: Response) -> str | None:
-    """Takes the answer in a PRACK's 2xx; the fault where there is none that fits."""
-    try:
-        octets = description_of(response)
-        if octets is None:
-            return "the 2xx to the PRACK has no answer to our offer"
-        session.negotiation.receive(octets)
-    except UNUSABLE as error:
-        return f"the answer in the 2xx to the PRACK is unusable: {error}"
-    return None

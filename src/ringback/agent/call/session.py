@@ -300,7 +300,7 @@ class Session:
                 # RFC 6141 §5.4: who has sent a later re-INVITE has had the 2xx before it.
                 fault = None if self._accepted > number and not (is_first or has_offer) else "no ACK came"
             else:
-                fault = self._take_answer(ack) if has_offer else None
+                fault = self.take_answer(ack, "the ACK") if has_offer else None
             if fault is not None and not self.is_over:
                 # §13.3.1.4: the dialog is confirmed all the same, so it is a BYE that ends it.
                 self.send_bye()
@@ -311,15 +311,15 @@ class Session:
 
         self.acceptances += (Acceptance(self.core, event.transaction, response, on_end),)
 
-    def _take_answer(self, ack: Request) -> str | None:
-        """Takes the answer in an ACK, our 2xx having had an offer; the fault where that is no good."""
+    def take_answer(self, message: Request | Response, name: str) -> str | None:
+        """Takes the answer in the message that must have it, an ACK or a 2xx to a PRACK; the fault where that is no good."""
         try:
-            octets = description_of(ack)
+            octets = description_of(message)
             if octets is None:
-                return "the ACK has no answer to our offer"
+                return f"{name} has no answer to our offer"
             self.negotiation.receive(octets)
         except UNUSABLE as error:
-            return f"the answer in the ACK is unusable: {error}"
+            return f"the answer in {name} is unusable: {error}"
         return None
 
     def _settle(self) -> None:
