@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ringback.server.config_file import example_config
+from ringback.server.config.file import example_config
 from tests.conformance.ledger import render_page
 
 DOCS = Path(__file__).resolve().parent

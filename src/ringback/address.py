@@ -13,7 +13,7 @@ def host_port(host: str, port: int) -> str:
 class Endpoint:
     """A listening point of ours: one transport on one local address. Compared by identity: there is one object for each."""
 
-    __slots__ = ("advertised", "host", "is_reliable", "port", "sent_by", "transport", "via")
+    __slots__ = ("advertised", "host", "is_reliable", "is_secure", "port", "sent_by", "transport", "via")
 
     def __init__(self, transport: str, host: str, port: int, advertised: str | None = None) -> None:
         """`host` is numeric; `advertised`, if given, is the host written into Via and Record-Route instead."""
@@ -21,6 +21,7 @@ class Endpoint:
         self.host = host
         self.port = port
         self.is_reliable = transport != "UDP"
+        self.is_secure = transport in ("TLS", "WSS")
         self.advertised = advertised or host
         self.sent_by = host_port(self.advertised, port)
         self.via = f"SIP/2.0/{transport} {self.sent_by};branch="
@@ -70,9 +71,13 @@ class Flow:
 
 
 class Target(NamedTuple):
-    """Where a request shall go (RFC 3263 §4): a transport, a numeric address and a port; `ttl` for multicast only."""
+    """Where a request shall go (RFC 3263 §4): a transport, a numeric address and a port; `ttl` for multicast only.
+
+    `domain` is the name that the certificate of a TLS or WSS peer has to bear (RFC 5922 §4); nothing else has one.
+    """
 
     transport: str
     host: str
     port: int
     ttl: int | None = None
+    domain: str | None = None

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from docs import generate
-from ringback.server.config_file import read_config
+from ringback.server.config.file import read_config
 from ringback.server.proxy import Forward, Redirect, Reject
 from tests.architecture.tree import ROOT
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ringback.message.limits import MessageLimits
-from ringback.server.config import Config, ConfigError, LimitsConfig, default_data_folder, listening_point
-from ringback.server.config_file import example_config, read_config
+from ringback.server.config import Config, ConfigError, LimitsConfig, default_data_folder
+from ringback.server.config.file import example_config, read_config
 from ringback.transport.limits import StreamLimits
+from ringback.transport.listening import listening_point
 
 
 def read(tmp_path: Path, text: str, **options: object) -> Config:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def _print_example(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
     if is_asked and not context.resilient_parsing:
-        from ringback.server.config_file import example_config
+        from ringback.server.config.file import example_config
 
         click.echo(example_config(), nl=False)
         context.exit()
@@ -78,7 +78,7 @@ def serve(
     users and routing file again.
     """  # fmt: skip
     from ringback.server.config import ConfigError
-    from ringback.server.config_file import read_config
+    from ringback.server.config.file import read_config
 
     options: dict[str, Any] = {"domains": list(domains), "listen": list(listen), "data": data, "auth": auth}
     trace = {"ladder": ladder, "file": trace_file}

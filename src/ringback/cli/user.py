@@ -92,7 +92,7 @@ def list_(file: Path | None, data: str | None) -> None:
 def _table(file: Path | None, data: str | None) -> Iterator[tuple[UserTable, Config]]:
     """The accounts where `serve` with the same options has them; whatever goes wrong is a `Fault` of one line."""
     from ringback.server.config import ConfigError
-    from ringback.server.config_file import read_config
+    from ringback.server.config.file import read_config
     from ringback.server.store import Store, StoreError
     from ringback.server.users import UserError, UserTable
 

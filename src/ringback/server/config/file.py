@@ -13,7 +13,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import inspect
 
-from ringback.server.config import IN_MEMORY, Config, ConfigError, default_data_folder, shown
+from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
+from ringback.server.config.fault import ConfigError, shown
 
 _SHAPE = cast("inspect.StructType", inspect.type_info(Config))
 

@@ -1,0 +1,30 @@
+"""What a server is told: the tables of its configuration file as structs, one file each."""
+
+from ringback.server.config.access import AccessConfig
+from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
+from ringback.server.config.drain import DrainConfig
+from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.limits import LimitsConfig
+from ringback.server.config.proxy import ProxyConfig
+from ringback.server.config.registrar import RegistrarConfig
+from ringback.server.config.relay import RelayConfig
+from ringback.server.config.trace import TraceConfig
+from ringback.server.config.transport import TransportConfig
+from ringback.server.config.value import domain_name
+
+__all__ = [
+    "IN_MEMORY",
+    "AccessConfig",
+    "Config",
+    "ConfigError",
+    "DrainConfig",
+    "LimitsConfig",
+    "ProxyConfig",
+    "RegistrarConfig",
+    "RelayConfig",
+    "TraceConfig",
+    "TransportConfig",
+    "default_data_folder",
+    "domain_name",
+    "shown",
+]

@@ -1,0 +1,112 @@
+"""What a server is told: one TOML file and the command line, checked into structs whose errors are one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from ringback.address import Endpoint
+from ringback.server.config.access import AccessConfig
+from ringback.server.config.drain import DrainConfig
+from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.limits import LimitsConfig
+from ringback.server.config.proxy import ProxyConfig
+from ringback.server.config.registrar import RegistrarConfig
+from ringback.server.config.relay import RelayConfig
+from ringback.server.config.trace import TraceConfig
+from ringback.server.config.transport import TransportConfig
+from ringback.server.config.value import domain_names
+from ringback.transport.listening import listening_point
+
+IN_MEMORY = ":memory:"
+"""The value of `data` (and of `--data`) that keeps nothing, in SQLite's own word for it."""
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything `ringback serve` can be told: read by `config_file.read_config`, or in Python `Config(domains=["example.org"])`.
+
+    `data` None keeps nothing over a restart; `read_config` fills in `default_data_folder()`. Raises `ConfigError` for values that
+    cannot be (wrong types are `read_config`'s to find).
+    """
+
+    domains: Annotated[
+        list[str],
+        Meta(
+            description="The SIP domains served here: whose users register and are called. None: those the users are of, or every domain "
+            "as long as there are no users.",
+            examples=[["example.org"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    listen: Annotated[
+        list[str],
+        Meta(
+            description="Where to listen: udp://ADDRESS:PORT or tcp://ADDRESS:PORT, IPv6 in brackets; port 5060 unless named, "
+            "0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1)."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["udp://0.0.0.0:5060"])
+    advertise: Annotated[
+        str | None,
+        Meta(description="The host written into Via and Record-Route, if not the address listened on.", examples=["sip.example.org"]),
+    ] = None
+    auth: Annotated[
+        Literal["none", "digest"],
+        Meta(
+            description="Who may register and call: digest asks for the password of a user (`ringback user add`), none lets in everybody.",
+        ),
+    ] = "digest"
+    data: Annotated[
+        Path | None,
+        Meta(
+            description="The folder of what must survive a restart; :memory: keeps nothing. Without it, the first of "
+            "$STATE_DIRECTORY (systemd), $XDG_DATA_HOME/ringback and ~/.local/share/ringback.",
+            examples=["/var/lib/ringback"],
+        ),
+    ] = None
+    routing: Annotated[
+        Path | None,
+        Meta(description="Your routing function: a Python file with route(request), read again on SIGHUP.", examples=["routes.py"]),
+    ] = None
+    registrar: RegistrarConfig = RegistrarConfig()
+    proxy: ProxyConfig = ProxyConfig()
+    limits: LimitsConfig = LimitsConfig()
+    access: AccessConfig = msgspec.field(default_factory=AccessConfig)
+    relay: RelayConfig = msgspec.field(default_factory=RelayConfig)
+    trace: TraceConfig = TraceConfig()
+    transport: TransportConfig = TransportConfig()
+    drain: DrainConfig = DrainConfig()
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "domains", domain_names(self.domains, "domains"))
+        if self.advertise is not None:
+            force_setattr(self, "advertise", domain_names([self.advertise], "advertise")[0])
+        seen = set()
+        if not self.listen:
+            raise ConfigError('must name at least one address, such as "udp://0.0.0.0:5060"', "listen")
+        for index, uri in enumerate(self.listen):
+            try:
+                point = listening_point(uri)
+            except ValueError as error:
+                raise ConfigError(f"{shown(uri)}: {error}", f"listen[{index}]") from None
+            place = (point.transport, point.host, point.port)
+            if place in seen and point.port:
+                raise ConfigError(f"{shown(uri)} stands there twice", f"listen[{index}]")
+            seen.add(place)
+
+    def endpoints(self) -> list[Endpoint]:
+        """A new `Endpoint` for each line of `listen`, in order."""
+        return [listening_point(uri, self.advertise) for uri in self.listen]
+
+
+def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where data goes when nobody said: systemd's state folder, else the XDG data folder, else ~/.local/share/ringback."""
+    if state := environment.get("STATE_DIRECTORY"):
+        return Path(state.partition(":")[0])
+    home = environment.get("XDG_DATA_HOME", "")
+    # The XDG specification has relative paths ignored.
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "ringback"

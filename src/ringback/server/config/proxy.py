@@ -1,0 +1,24 @@
+"""`[proxy]`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How requests are forwarded (RFC 3261 §16)."""
+
+    record_route: Annotated[bool, Meta(description="Stay in the path of every dialog (§16.6 item 4).")] = True
+    timer_c: Annotated[
+        float,
+        Meta(gt=180, le=3600, description="Seconds an INVITE may ring without a word (Timer C): more than three minutes (§16.6 item 11)."),
+    ] = 181.0
+    ring_for: Annotated[
+        float, Meta(ge=1, le=3600, description="Seconds a target rings before the next one's turn, when targets are tried one by one.")
+    ] = 20.0
+    max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
+    max_breadth: Annotated[
+        int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")
+    ] = 60
