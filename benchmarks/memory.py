@@ -38,8 +38,8 @@ def register(server: Server, number: int) -> None:
     feed(server, messages.register(number, f"{host}:{port}"), (host, port))
     if number % 100 == 0:
         # The REGISTER's own transaction lives 32 s longer than its answer and is no part of the binding.
-        server.layer.advance(asyncio.get_running_loop().time() + 3600)
-        server.layer.take_outgoing()
+        server.core.layer.advance(asyncio.get_running_loop().time() + 3600)
+        server.core.layer.take_outgoing()
 
 
 def ring(server: Server, silence: Silence, number: int) -> None:
@@ -72,7 +72,7 @@ async def measure(what: str, count: int, is_traced: bool) -> float:
             silence.sent.clear()
         gc.collect()
         after = tracemalloc.get_traced_memory()[0] if is_traced else resident()
-        held = len(server.layer.servers) if what == "held INVITE" else len(server.location)
+        held = len(server.core.layer.servers) if what == "held INVITE" else len(server.location)
         assert held >= count, f"{held} of {count} are held: {silence.sent[-1:]}"
         return (after - before) / count
 

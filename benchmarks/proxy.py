@@ -51,7 +51,7 @@ class Calls:
         self._pass(messages.response(goodbye, "200 OK"), CALLEE, b"SIP/2.0 200 ")
         if number % 500 == 0:
             # As if a call came each millisecond: the timers of the ended ones fire.
-            self._server.layer.advance(asyncio.get_running_loop().time() + number * REAL_SECONDS_PER_CALL)
+            self._server.core.layer.advance(asyncio.get_running_loop().time() + number * REAL_SECONDS_PER_CALL)
             self._silence.sent.clear()
 
 

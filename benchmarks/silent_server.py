@@ -42,8 +42,8 @@ class Silence:
 def feed(server: Server, data: bytes, remote: tuple[str, int]) -> None:
     """Hands the server a datagram as its socket would."""
     endpoint = server.transports.endpoints[0]
-    server.stack.received(parse_datagram(data), data, Flow(endpoint, remote))
-    server.stack.batch_ended()
+    server.core.stack.received(parse_datagram(data), data, Flow(endpoint, remote))
+    server.core.stack.batch_ended()
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def silent_server() -> AsyncIterator[tuple[Server, Silence]]:
     server = Server(config, report=lambda line: None)
     await server.start()
     silence = Silence(server.transports)
-    server.stack.attach(silence)
+    server.core.stack.attach(silence)
     try:
         host, port = CALLEE
         feed(server, messages.register(0, f"{host}:{port}").replace(b"sip:u0@", b"sip:bob@"), CALLEE)

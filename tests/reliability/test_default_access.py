@@ -169,7 +169,7 @@ async def test_a_challenge_is_one_datagram_of_at_most_three_times_the_size(domai
                 assert len(answers[0]) <= 3 * asked, (method, len(answers[0]), asked)
             house.network.log.clear()
             house.network.lost.clear()
-        assert house.server.layer.servers == {}, "a challenge keeps nothing"
+        assert house.server.core.layer.servers == {}, "a challenge keeps nothing"
 
 
 @simulated
@@ -182,4 +182,4 @@ async def test_a_challenge_is_not_repeated_by_itself() -> None:
             mallory.send(request)
             await asyncio.sleep(40)
             assert [kind_of(heard.message) for heard in mallory.heard] == ["407 INVITE"] * count
-        assert house.server.layer.servers == {}
+        assert house.server.core.layer.servers == {}

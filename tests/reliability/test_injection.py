@@ -123,7 +123,7 @@ async def test_no_answer_to_an_attacker_has_a_line_of_his(method: str, domains: 
                     mallory.send(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
                     count += 1
         await asyncio.sleep(1)
-        assert house.server.stack.faults == 0
+        assert house.server.core.stack.faults == 0
         answers = [heard.message for heard in mallory.heard]
         # An answer repeats From and To, which cannot be parsed where what they repeat could not.
         assert len(answers) + len(mallory.malformed) == count

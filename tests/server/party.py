@@ -283,11 +283,11 @@ class House:
     def is_empty(self) -> None:
         """Asserts that the server keeps nothing of any request."""
         server = self.server
-        left = server.layer.clients | server.layer.servers
+        left = server.core.layer.clients | server.core.layer.servers
         assert not left, left
-        assert len(server.proxy.timers) == 0
-        assert server.proxy.unanswered == 0
-        assert server._sources._half_open == {}
+        assert len(server.core.proxy.timers) == 0
+        assert server.core.proxy.unanswered == 0
+        assert server.core.sources._half_open == {}
 
     async def party(self, name: str, host: str | None = None, *, q: float | None = None, aor: str | None = None, port: int = 5060) -> Party:
         """A new party; with `q` it is registered, under its own name or another."""

@@ -72,7 +72,7 @@ async def test_one_datagram_for_one_and_three_octets_for_one(kind: str, repeats:
         assert len(out) == (0 if kind.startswith("ACK") else repeats)
         assert len({passed.octets for passed in out} - {b""}) <= 1 or "REGISTER" in kind, "the same To tag each time (§8.2.7)"
         if "REGISTER that asks" not in kind:
-            assert house.server.layer.servers == {}
+            assert house.server.core.layer.servers == {}
 
 
 FIELDS = {
@@ -124,7 +124,7 @@ async def test_what_the_routing_function_refuses_at_once_or_soon(decision: Rejec
             await asyncio.sleep(delay or 0)
             return decision
 
-        house.server._route = (lambda request: decision) if delay is None else later  # type: ignore[assignment]
+        house.server.core.determination.route = (lambda request: decision) if delay is None else later  # type: ignore[assignment]
         silent = await house.party("silent", "198.51.100.1")
         silent.ask()
         await asyncio.sleep(40)
@@ -140,7 +140,7 @@ async def test_what_is_refused_after_100_is_repeated_until_it_arrives() -> None:
             await asyncio.sleep(1)
             return Reject(480)
 
-        house.server._route = slowly  # type: ignore[assignment]
+        house.server.core.determination.route = slowly  # type: ignore[assignment]
         alice = await house.party("alice")
         sent = alice.ask()
         await alice.hears("100 INVITE")

@@ -63,7 +63,7 @@ def long_form_of_made_up_proof(request: Request, house: House) -> None:
 
 
 def proof_of_another_dialog(request: Request, house: House) -> None:
-    proof = house.server.record_route.proof("another call", "alice-tag", "192.0.2.1", "192.0.2.2")
+    proof = house.server.core.record_route.proof("another call", "alice-tag", "192.0.2.1", "192.0.2.2")
     request.headers.set("Route", f"<sip:{SERVER}:5060;lr;proof={proof}>")
 
 
@@ -81,7 +81,7 @@ def empty_proof(request: Request, house: House) -> None:
 
 
 def proof_in_anothers_uri(request: Request, house: House) -> None:
-    proof = house.server.record_route.proof(request.call_id, "alice-tag", "192.0.2.1", "192.0.2.2")
+    proof = house.server.core.record_route.proof(request.call_id, "alice-tag", "192.0.2.1", "192.0.2.2")
     request.headers.set("Route", f"<sip:192.0.2.2:5060;lr;proof={proof}>")
 
 
@@ -134,7 +134,7 @@ async def test_forged_responses_have_no_effect(status: int) -> None:
         forged.status = status
         mallory.send(forged)
         await alice.hears_nothing()
-        assert house.server.layer.forged_responses == 1
+        assert house.server.core.layer.forged_responses == 1
         bob.reply(invite, 486)
         await alice.hears("486 INVITE")
 

@@ -73,7 +73,7 @@ def test_no_damaged_message_raises_or_stays(seed: int, long_form: bool) -> None:
                 if chance.random() < 0.05:
                     await asyncio.sleep(0.01)
             await asyncio.sleep(1)
-            assert house.server.stack.faults == 0, house.faults
+            assert house.server.core.stack.faults == 0, house.faults
             assert house.server.counts.malformed > rounds / 20
             bob.on_message = None
 

@@ -200,14 +200,14 @@ async def test_a_closed_server_hears_nothing_and_waits_for_no_route() -> None:
         async def never(request: object) -> None:
             await asyncio.Event().wait()
 
-        house.server._route = never  # type: ignore[assignment]
+        house.server.core.determination.route = never  # type: ignore[assignment]
         alice = await house.party("alice")
         alice.ask()
         await alice.hears("100 INVITE")
         house.parties.clear()
     alice.ask("OPTIONS", f"sip:{SERVER}")
     await alice.hears_nothing(1)
-    assert not house.server._routing
+    assert not house.server.core.determination.is_waiting
     await alice.transports.close()
 
 

@@ -54,7 +54,7 @@ class Served:
         for context in self.left:
             fault = context.get("exception")
             raise fault if isinstance(fault, Exception) else AssertionError(context)
-        assert self.server.stack.faults == 0
+        assert self.server.core.stack.faults == 0
 
     async def datagrams(self, *octets: bytes, source: tuple[str, int] = STRANGER) -> list[Request | Response]:
         """The same for what may take a moment, as a REGISTER does, and for several."""

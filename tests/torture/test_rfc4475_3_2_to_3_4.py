@@ -118,7 +118,7 @@ def test_3_3_10_bcast() -> None:
     async def main() -> None:
         async with served() as one:
             assert one.datagram(octets("bcast")) == []
-            assert one.server.layer.stray_responses == 1
+            assert one.server.core.layer.stray_responses == 1
 
     run(main())
 

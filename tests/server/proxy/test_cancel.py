@@ -150,7 +150,7 @@ async def test_a_cancel_from_another_address_changes_nothing() -> None:
         await alice.hears("180 INVITE")
         mallory.send(cancel_of(sent))
         await bob.hears_nothing()
-        assert house.server.layer.forged_cancels == 1
+        assert house.server.core.layer.forged_cancels == 1
         bob.reply(invite, 200)
         await alice.hears("200 INVITE")
 
@@ -195,7 +195,7 @@ async def test_a_call_whose_route_is_still_being_decided_is_cancelled_at_once() 
             await decided.wait()
             return Forward(bob.uri)
 
-        house.server._route = route  # type: ignore[assignment]
+        house.server.core.determination.route = route  # type: ignore[assignment]
         alice = await house.party("alice")
         bob = await house.party("bob")
         sent = alice.ask()

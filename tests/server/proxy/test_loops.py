@@ -197,7 +197,7 @@ async def test_serial_steps_have_all_of_the_breadth_each() -> None:
     async with House() as house:
         alice = await house.party("alice")
         one, two = [await house.party(f"phone{index}") for index in range(2)]
-        house.server._route = lambda request: Forward(one.uri, two.uri, one_by_one=True)
+        house.server.core.determination.route = lambda request: Forward(one.uri, two.uri, one_by_one=True)
         alice.ask("MESSAGE", extra="Max-Breadth: 7")
         for phone in (one, two):
             message = await phone.hears("MESSAGE")

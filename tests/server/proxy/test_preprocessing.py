@@ -118,7 +118,7 @@ async def test_a_maddr_of_ours_is_stripped(uri: str, is_stripped: bool) -> None:
     """What the routing function sees shows it: it is asked after preprocessing."""
     async with House() as house:
         seen: list[str] = []
-        house.server._route = lambda request: seen.append(request.uri_text)  # type: ignore[assignment,func-returns-value]
+        house.server.core.determination.route = lambda request: seen.append(request.uri_text)  # type: ignore[assignment,func-returns-value]
         alice = await house.party("alice")
         alice.ask("MESSAGE", uri)
         await alice.hears("404 MESSAGE")
@@ -130,7 +130,7 @@ async def test_a_maddr_of_ours_is_stripped(uri: str, is_stripped: bool) -> None:
 async def test_a_maddr_with_a_port_of_its_own_is_stripped_with_it() -> None:
     async with House(listen=["udp://192.0.2.100:5062"]) as house:
         seen: list[str] = []
-        house.server._route = lambda request: seen.append(request.uri_text)  # type: ignore[assignment,func-returns-value]
+        house.server.core.determination.route = lambda request: seen.append(request.uri_text)  # type: ignore[assignment,func-returns-value]
         alice = await house.party("alice")
         request = alice.request("MESSAGE", f"sip:bob@example.com:5062;maddr={SERVER};transport=tcp;x=y", transport="TCP")
         from ringback.address import Target

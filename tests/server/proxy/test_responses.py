@@ -342,7 +342,7 @@ async def test_stray_responses_go_nowhere() -> None:
                 stray.status = status
                 bob.send(stray)
         await alice.hears_nothing()
-        assert house.server.layer.stray_responses == 6
+        assert house.server.core.layer.stray_responses == 6
 
 
 @simulated

@@ -123,7 +123,7 @@ async def test_a_target_that_ignores_timer_cs_cancel_is_given_up() -> None:
 async def hunted(house: House, ring_for: float = 5.0) -> tuple[object, ...]:
     alice = await house.party("alice")
     phones = [await house.party(f"phone{index}") for index in range(3)]
-    house.server._route = lambda request: Forward(*(phone.uri for phone in phones), one_by_one=True, ring_for=ring_for)
+    house.server.core.determination.route = lambda request: Forward(*(phone.uri for phone in phones), one_by_one=True, ring_for=ring_for)
     alice.ask()
     await alice.hears("100 INVITE")
     return alice, *phones
@@ -190,7 +190,7 @@ async def test_ring_for_bounds_no_other_method() -> None:
     async with House() as house:
         alice = await house.party("alice")
         bob = await house.party("bob")
-        house.server._route = lambda request: Forward(bob.uri, ring_for=1)
+        house.server.core.determination.route = lambda request: Forward(bob.uri, ring_for=1)
         alice.ask("MESSAGE")
         message = await bob.hears("MESSAGE")
         await asyncio.sleep(3)

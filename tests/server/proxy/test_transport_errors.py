@@ -93,13 +93,13 @@ async def test_a_target_to_which_nothing_leads_is_500_and_the_next_is_tried(cont
     async with House() as house:
         alice = await house.party("alice")
         bob = await house.party("bob", "192.0.2.3")
-        house.server._route = lambda request: Forward(contact)
+        house.server.core.determination.route = lambda request: Forward(contact)
         for method in ("INVITE", "MESSAGE"):
             alice.ask(method)
             if method == "INVITE":
                 await alice.hears("100 INVITE")
             await alice.hears(f"500 {method}")
-        house.server._route = lambda request: Forward(contact, bob.uri, one_by_one=True)
+        house.server.core.determination.route = lambda request: Forward(contact, bob.uri, one_by_one=True)
         alice.ask("MESSAGE")
         bob.reply(await bob.hears("MESSAGE"), 200)
         await alice.hears("200 MESSAGE")
@@ -172,7 +172,7 @@ async def test_a_target_whose_time_is_up_while_it_is_resolved_is_not_called() ->
             return [(2, 2, 17, "", (bob.host, 5060))]
 
         asyncio.get_running_loop().getaddrinfo = slow  # type: ignore[method-assign,assignment]
-        house.server._route = lambda request: Forward("sip:bob@slow.example", ring_for=1)
+        house.server.core.determination.route = lambda request: Forward("sip:bob@slow.example", ring_for=1)
         sent = alice.ask()
         await alice.hears("100 INVITE")
         alice.ack(sent, await alice.hears("408 INVITE"))

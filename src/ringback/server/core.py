@@ -1,0 +1,193 @@
+"""The core of the server's stack: which role receives which request (RFC 3261 §16.2, §10.3, §11.2)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from ringback.address import DEFAULT_PORTS, Flow
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request
+from ringback.message.methods import METHODS
+from ringback.message.parser import Malformed
+from ringback.server.access import Access
+from ringback.server.config import Config
+from ringback.server.counts import Counts
+from ringback.server.determination import Determination
+from ringback.server.domains import Domains, Place, reaches, scope_of
+from ringback.server.location.location import Location
+from ringback.server.proxy.proxy import Proxy
+from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
+from ringback.server.proxy.routing import Reject
+from ringback.server.registrar import Registrar
+from ringback.server.sources import Sources
+from ringback.server.stateless_uas import ALLOW, StatelessUas
+from ringback.server.users import Users
+from ringback.stack import Stack
+from ringback.tokens import Tokens
+from ringback.transaction.events import Event, RequestReceived
+from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.matching import key_of
+from ringback.transaction.transaction import ServerTransaction
+from ringback.transport.resolver import Resolver
+
+# Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
+_RETRY_AFTER = 5
+
+
+class ServerCore:
+    """Registrar, proxy and a UAS for requests to the server itself, over one stack."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        domains: Domains,
+        location: Location,
+        users: Users | None,
+        record_route: RecordRoute,
+        resolver: Resolver,
+        counts: Counts,
+        report: Callable[[str], None],
+    ) -> None:
+        """`users` None: nobody has to prove who he is. Raises `RoutingFileError`."""
+        self.domains = domains
+        self.record_route = record_route
+        self.sources = Sources(config.limits.half_open_per_source)
+        self.is_draining = False
+        # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
+        is_open = config.auth == "none" or config.access.accept_strangers
+        self._is_confined = is_open and not config.registrar.foreign_contacts
+        token = Tokens()
+        self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
+        self.stack = Stack(self, self.layer)
+        self._uas = StatelessUas(self.layer, counts)
+        self.determination = Determination(domains, location, config.routing, counts=counts, report=report, run=self.stack.run)
+        self.access: Access | None = None
+        """Who must prove what; None where nobody has to."""
+        if users is not None:
+            self.access = Access(users, domains, location, config.access, prove=self.sources.prove, is_spiral=self._is_spiral)
+        self.proxy = Proxy(
+            self.stack,
+            domains,
+            record_route,
+            resolver,
+            config.proxy,
+            sources=self.sources,
+            determine=self.determination.determine,
+            refuse=self._uas.refuse,
+            relays_to=frozenset(config.relay.allow).__contains__,
+            access=self.access,
+            token=token,
+        )
+        # What a commit answers leaves in one go.
+        location.batch_ended = self.stack.wake
+        self.registrar = Registrar(location, domains, config.registrar, respond=self.layer.respond, refuse=self._uas.refuse, token=token)
+
+    def receive(self, event: Event, now: float) -> None:
+        """Gives each new request to the role it is for."""
+        if not isinstance(event, RequestReceived):
+            return
+        request = event.request
+        host = event.flow.host
+        try:
+            proof = self.proxy.preprocess(request, event.flow)
+            standing = UNPROVEN
+            if proof is not None and request.to_tag is not None:
+                standing = self.record_route.standing(proof, request, host)
+                if standing == AT_HOME:
+                    self.sources.prove(host, now)
+            transaction = event.transaction
+            if transaction is None:
+                if proof is not None and standing != UNPROVEN:
+                    self._pass_ack(request, event.flow, proof, standing, now)
+                return
+            if request.method == "CANCEL":
+                self.proxy.cancel(event, now)
+                return
+            place = self.domains.place(request.uri_text)
+            if proof is None or standing == UNPROVEN:
+                if not self._is_for_us(event, transaction, place, now):
+                    self.proxy.forward(event, place, None, now)
+                return
+            refusal = None
+            if standing == ELSEWHERE and self.access is not None:
+                refusal = self.access.refusal_within_dialog(request, event.flow, now)
+            if refusal is not None:
+                self._uas.refuse(transaction, request, refusal)
+            elif not place.is_here or not self._is_for_us(event, transaction, place, now):
+                self.proxy.forward(event, place, self._ways_of(proof, host), now)
+        except SipParseError as error:
+            if event.transaction is not None:
+                # What knows no field is the Request-URI.
+                text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
+                self._uas.refuse(event.transaction, request, Reject(400, text))
+
+    def _pass_ack(self, request: Request, flow: Flow, proof: str, standing: int, now: float) -> None:
+        """Passes on an ACK whose dialog is proven. Nobody may challenge it (§22.1): it passes or vanishes."""
+        place = self.domains.place(request.uri_text)
+        # A proof in the Request-URI itself would be found again each time we sent the request to ourselves.
+        if "route" not in request.headers.keys and place.is_here:
+            return
+        access = self.access
+        if standing == AT_HOME or access is None or access.takes_ack(request, flow, now):
+            if access is not None:
+                # An ACK repeats what its INVITE had for us (§22.1); that has been read.
+                access.consume(request)
+            self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now)
+
+    def _ways_of(self, proof: str, source: str) -> Callable[[str], bool]:
+        """Which numeric addresses a request of a proven dialog may be sent to."""
+
+        def may_lead(host: str) -> bool:
+            # Where nobody says who he is, a dialog leads to its two parties: otherwise whoever calls himself could send anywhere.
+            return reaches(source, scope_of(host)) and (not self._is_confined or self.record_route.is_party(proof, host))
+
+        return may_lead
+
+    def _is_for_us(self, event: RequestReceived, transaction: ServerTransaction, place: Place, now: float) -> bool:
+        """Whether the request has found its end here; if so it is answered."""
+        request = event.request
+        method = request.method
+        host = event.flow.host
+        if self.is_draining or (method == "INVITE" and not event.flow.endpoint.is_reliable and not self.sources.may_open(host, now)):
+            retry_after = str(_RETRY_AFTER + secrets.randbelow(_RETRY_AFTER))
+            self._uas.refuse(transaction, request, Reject(503, headers=[("Retry-After", retry_after)]))
+            return True
+        is_last_hop = method == "OPTIONS" and request.max_forwards == 0
+        if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers.keys):
+            return False
+        access = self.access
+        if method == "REGISTER":
+            verdict = None if access is None else access.register(request, event.flow, place, now)
+            if isinstance(verdict, Reject):
+                self._uas.refuse(transaction, request, verdict)
+            else:
+                self.registrar.receive(event, now, verdict)
+        elif method == "OPTIONS":
+            # What a server can do is no secret, and what watches over it has no password.
+            self._uas.tell_capabilities(transaction, request)
+        elif access is not None and (refusal := access.refusal(request, event.flow, place, now)) is not None:
+            self._uas.refuse(transaction, request, refusal)
+        else:
+            self._uas.refuse(transaction, request, Reject(405 if method in METHODS else 501, headers=[("Allow", ALLOW)]))
+        return True
+
+    def _is_spiral(self, request: Request, flow: Flow) -> bool:
+        """Whether this server sent the request to itself (§16.3 item 4), so that it was looked at before: its branch is one under way."""
+        if (flow.host, flow.port) not in self.domains.own:
+            return False
+        via = request.via
+        return key_of(via.branch or "", via.host, via.port or DEFAULT_PORTS["UDP"], request.method) in self.layer.clients
+
+    def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
+        """Answers what was no SIP message where it can be answered; keeps nothing of it."""
+        self._uas.answer_malformed(malformed, flow)
+
+    def advance(self, now: float) -> None:
+        """Fires what is due of the proxy's timers."""
+        self.proxy.advance(now)
+
+    def next_deadline(self) -> float | None:
+        """When the next of them is due."""
+        return self.proxy.next_deadline()
