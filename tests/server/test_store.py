@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback.server.location.journal import read
 from ringback.server.store import SCHEMA, Store, StoreError, StoreUnavailable, store_error
 
 
@@ -113,19 +114,38 @@ def test_an_error_says_whether_it_may_pass() -> None:
     assert not isinstance(store_error(sqlite3.ProgrammingError("closed"), "x.db"), StoreUnavailable)
 
 
+def older(path: Path, *undone: str) -> None:
+    """Makes a store what one of an earlier schema is, with a binding."""
+    with sqlite3.connect(path) as connection:
+        for column in ("flow", "instance", "reg_id"):
+            connection.execute(f"ALTER TABLE binding DROP COLUMN {column}")
+        for statement in undone:
+            connection.execute(statement)
+        connection.execute("INSERT INTO binding VALUES (1, 'sip:a@b', 'sip:a@c', ';+x', 0.5, 4e9, 60, 'call', 1, '', '192.0.2.1')")
+    connection.close()
+
+
 def test_a_database_of_the_first_schema_opens_and_keeps_what_it_has(tmp_path: Path) -> None:
     store = Store(tmp_path)
     secret = store.secret("record-route")
     store.close()
-    with sqlite3.connect(store.path) as connection:
-        connection.execute("DROP TABLE user")
-        connection.execute("UPDATE meta SET value = 1 WHERE name = 'schema'")
-        connection.execute("INSERT INTO binding VALUES (1, 'sip:a@b', 'sip:a@c', '', 1.0, 4e9, 60, 'call', 1, '', '')")
-    connection.close()
+    older(store.path, "DROP TABLE user", "UPDATE meta SET value = 1 WHERE name = 'schema'")
     again = Store(tmp_path)
     assert again.secret("record-route") == secret
     assert again.connection.execute("SELECT aor FROM binding").fetchall() == [("sip:a@b",)]
     assert again.connection.execute("SELECT count(*) FROM user").fetchone() == (0,)
+    again.close()
+
+
+def test_bindings_of_the_second_schema_have_no_flow_and_no_instance(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.close()
+    older(store.path, "UPDATE meta SET value = 2 WHERE name = 'schema'")
+    again = Store(tmp_path)
+    (binding,) = read(again.connection, 1e9, 1e9)
+    assert (binding.contact, binding.params, binding.source) == ("sip:a@c", ";+x", "192.0.2.1")
+    assert (binding.flow, binding.instance, binding.reg_id, binding.route) == ("", "", 0, ())
+    assert again.connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() == (SCHEMA,)
     again.close()
 
 

@@ -57,6 +57,11 @@ _STEPS = (
         UNIQUE (domain, name)
     );
     """,
+    """
+    ALTER TABLE binding ADD COLUMN flow TEXT NOT NULL DEFAULT '';       -- names the flow its REGISTER came over
+    ALTER TABLE binding ADD COLUMN instance TEXT NOT NULL DEFAULT '';   -- RFC 5626: the URN of the user agent
+    ALTER TABLE binding ADD COLUMN reg_id INTEGER NOT NULL DEFAULT 0;   -- RFC 5626: which of its flows
+    """,
 )
 SCHEMA = len(_STEPS)
 

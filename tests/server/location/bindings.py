@@ -31,8 +31,11 @@ def open_location(clocks: Clocks, store: Store | None = None, capacity: int = 10
     return Location(store, clock=lambda: clocks.now, wall=lambda: clocks.wall, capacity=capacity)
 
 
-def binding(location: Location, aor: str = ALICE, contact: str = "sip:alice@192.0.2.1", *, q: float = 1.0, expires: int = 60) -> Binding:
-    return Binding(location.new_row(), aor, contact, ";+x=1", q, location.clock() + expires, expires, "call-1", 7, "", "192.0.2.1")
+def binding(
+    location: Location, aor: str = ALICE, contact: str = "sip:alice@192.0.2.1", *, q: float = 1.0, expires: int = 60, flow: str = ""
+) -> Binding:
+    at = location.clock() + expires
+    return Binding(location.new_row(), aor, contact, ";+x=1", q, at, expires, "call-1", 7, "", "192.0.2.1", flow)
 
 
 def rows(store: Store, column: str = "contact") -> list[object]:

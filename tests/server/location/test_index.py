@@ -4,8 +4,8 @@ from ringback.server.location.binding import Binding
 from ringback.server.location.index import MOST_AT_ONCE, SLOT, Index
 
 
-def binding(aor: str, expires_at: float, contact: str = "sip:a@192.0.2.1") -> Binding:
-    return Binding(1, aor, contact, "", 1.0, expires_at, 60, "call", 1)
+def binding(aor: str, expires_at: float, contact: str = "sip:a@192.0.2.1", flow: str = "") -> Binding:
+    return Binding(1, aor, contact, "", 1.0, expires_at, 60, "call", 1, flow=flow)
 
 
 def test_a_binding_leaves_once_it_has_expired() -> None:
@@ -62,3 +62,17 @@ def test_many_expire_some_at_a_time() -> None:
     assert index.is_behind
     assert len(index.sweep(20.0, ())) == 1
     assert index.size == 0
+
+
+def test_what_was_made_over_a_flow_is_found_until_it_leaves() -> None:
+    index = Index(now=0.0)
+    first, second, third = (binding(f"sip:{user}@x", 10.0, flow="edge") for user in "abc")
+    for made in (first, second, third):
+        index.put(made.aor, (made,))
+    assert set(index.over("edge")) == {first, second, third}
+    index.put(first.aor, (binding(first.aor, 20.0),))
+    index.put(second.aor, (binding(second.aor, 10.0, flow="another"),))
+    assert set(index.over("edge")) == {third}
+    index.sweep(50.0, ())
+    assert list(index.over("edge")) == list(index.over("another")) == []
+    assert not index._by_flow

@@ -21,7 +21,10 @@ def aor_of(uri: SipUri) -> str:
 class Binding:
     """A contact under which an address-of-record is reached until `expires_at`. Never changed once made: a refresh is a new one."""
 
-    __slots__ = ("aor", "call_id", "contact", "cseq", "expires", "expires_at", "is_sip", "params", "path", "q", "row", "source")
+    __slots__ = (
+        "aor", "call_id", "contact", "cseq", "expires", "expires_at", "flow", "instance",
+        "is_sip", "params", "path", "q", "reg_id", "row", "source",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,10 +39,15 @@ class Binding:
         cseq: int,
         path: str = "",
         source: str = "",
+        flow: str = "",
+        instance: str = "",
+        reg_id: int = 0,
     ) -> None:
         """`row` is the one it has in the store, the old one's where it refreshes one; `contact` the URI as registered; `params` the
         Contact's own parameters as registered, each with its `;`, without expires; `expires_at` in seconds of the monotonic clock;
-        `expires` the interval granted in seconds; `path` for RFC 3327; `source` the address the REGISTER came from.
+        `expires` the interval granted in seconds; `path` the Path values of its REGISTER, one a line (RFC 3327); `source` the address
+        that came from; `flow` the text that names the flow it came over, "" where the contact is reached at its URI; `instance` the URN
+        of the user agent and `reg_id` the number of its flow (RFC 5626), "" and 0 where it said none.
         """
         self.row = row
         self.aor = aor
@@ -53,6 +61,19 @@ class Binding:
         self.cseq = cseq
         self.path = path
         self.source = source
+        self.flow = flow
+        self.instance = instance
+        self.reg_id = reg_id
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """What a request to the contact has in Route: the Path of its REGISTER (RFC 3327 §5.3)."""
+        return tuple(self.path.split("\n")) if self.path else ()
+
+    @property
+    def refreshed_at(self) -> float:
+        """When it was last registered, by the clock of `expires_at`."""
+        return self.expires_at - self.expires
 
     def __repr__(self) -> str:
         return f"<Binding {self.aor} → {self.contact} q={self.q:g}>"

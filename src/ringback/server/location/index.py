@@ -1,8 +1,8 @@
-"""The committed bindings in memory: by address-of-record, and by when they expire."""
+"""The committed bindings in memory: by address-of-record, by the flow they were made over, and by when they expire."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from ringback.server.location.binding import Binding
 
@@ -15,10 +15,11 @@ MOST_AT_ONCE = 2_000
 class Index:
     """Which bindings there are. `by_aor` is for reading: a tuple for each address-of-record, highest q first, some perhaps expired."""
 
-    __slots__ = ("_expiring", "_late", "_slot", "by_aor", "size")
+    __slots__ = ("_by_flow", "_expiring", "_late", "_slot", "by_aor", "size")
 
     def __init__(self, now: float) -> None:
         self.by_aor: dict[str, tuple[Binding, ...]] = {}
+        self._by_flow: dict[str, set[Binding]] = {}
         self.size = 0
         self._slot = int(now / SLOT)
         self._expiring: dict[int, set[Binding]] = {}
@@ -34,10 +35,24 @@ class Index:
         for binding in before:
             if binding not in bindings:
                 self._unschedule(binding)
+                if binding.flow:
+                    self._leave_flow(binding)
         for binding in bindings:
             if binding not in before:
                 self._schedule(binding)
+                if flow := binding.flow:
+                    self._by_flow.setdefault(flow, set()).add(binding)
         self.size += len(bindings) - len(before)
+
+    def over(self, flow: str) -> Iterable[Binding]:
+        """The bindings made over a flow, whosever they are."""
+        return self._by_flow.get(flow, ())
+
+    def _leave_flow(self, binding: Binding) -> None:
+        together = self._by_flow[binding.flow]
+        together.remove(binding)
+        if not together:
+            del self._by_flow[binding.flow]
 
     def _schedule(self, binding: Binding) -> None:
         slot = int(binding.expires_at / SLOT)

@@ -7,6 +7,7 @@ import gc
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from ringback.message.uri import SipUri
@@ -168,6 +169,23 @@ class Location:
         """The bindings of an address-of-record as the updates under way will leave them, expired ones included."""
         staged = self._staged.get(aor)
         return self._by_aor.get(aor, ()) if staged is None else staged
+
+    def flow_lost(self, flow: str) -> None:
+        """No message will arrive over a flow any more: every binding made over it goes, whosever it is (RFC 5626 §7).
+
+        `lookup` sees at once that they are gone, and no later failure of the store brings them back.
+        """
+        lost = {binding.aor for binding in self._index.over(flow)}
+        lost.update(aor for aor, bindings in self._staged.items() if any(binding.flow == flow for binding in bindings))
+        for aor in lost:
+            gone = [binding.row for binding in self._by_aor.get(aor, ()) if binding.flow == flow]
+            self.update(aor, [b for b in self.staged(aor) if b.flow != flow], partial(self._forget, gone))
+            self._index.put(aor, tuple([b for b in self._by_aor.get(aor, ()) if b.flow != flow]))
+
+    def _forget(self, rows: list[int], error: Exception | None) -> None:
+        if error is not None and self._store is not None:
+            # A row that lives on with another flow is written again by what made it so.
+            self._owed.update(dict.fromkeys(rows))
 
     def new_row(self) -> int:
         """A row for a binding that refreshes none."""
