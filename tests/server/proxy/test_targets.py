@@ -2,9 +2,7 @@
 
 import pytest
 
-from ringback.message.uri import parse_uri
 from ringback.server.config import RelayConfig
-from ringback.server.proxy.routing import Forward, Redirect, Reject
 from tests.server.party import SERVER, House, simulated
 
 
@@ -145,79 +143,3 @@ async def test_where_no_domain_is_named_each_request_is_for_who_registered_that_
         alice.ask("MESSAGE", f"sip:bob@{bob.host}")
         await alice.hears("404 MESSAGE")
         await bob.hears_nothing()
-
-
-# Decisions as values.
-
-
-class Bound:
-    """As a binding looks to `Forward`."""
-
-    def __init__(self, contact: str, q: float) -> None:
-        self.contact = contact
-        self.q = q
-
-
-def test_forward_tries_all_at_once_unless_told_otherwise() -> None:
-    assert Forward("sip:a@x", "sip:b@x").steps() == [["sip:a@x", "sip:b@x"]]
-    assert Forward("sip:a@x", "sip:b@x", one_by_one=True).steps() == [["sip:a@x"], ["sip:b@x"]]
-    assert Forward("sip:a@x").steps() == [["sip:a@x"]]
-    assert Forward(parse_uri("sip:a@x"), "tel:+1").steps() == [["sip:a@x", "tel:+1"]]
-
-
-def test_forward_groups_bindings_by_q() -> None:
-    bound = [Bound("sip:a@x", 0.5), Bound("sip:b@x", 1.0), Bound("sip:c@x", 0.5), Bound("sip:d@x", 0.0)]
-    assert Forward(*bound).steps() == [["sip:b@x"], ["sip:a@x", "sip:c@x"], ["sip:d@x"]]  # type: ignore[arg-type]
-    assert Forward(*bound, one_by_one=True).steps() == [["sip:a@x"], ["sip:b@x"], ["sip:c@x"], ["sip:d@x"]]  # type: ignore[arg-type]
-
-
-def test_no_target_stands_twice() -> None:
-    assert Forward("sip:a@x", "sip:a@X", "SIP:a@x", "sip:a@x;transport=tcp", "sip:A@x").steps() == [
-        ["sip:a@x", "sip:a@x;transport=tcp", "sip:A@x"]
-    ]
-    assert Forward("tel:+1-2", "tel:+12", "tel:+13").steps() == [["tel:+1-2", "tel:+13"]]
-
-
-def test_a_target_that_is_no_uri_is_a_target_of_its_own() -> None:
-    """Its branch fails when its turn comes; the others are tried all the same."""
-    assert Forward("sip:a@x", "no uri", "no uri").steps()[0][:2] == ["sip:a@x", "no uri"]
-
-
-@pytest.mark.parametrize("ring_for", [0, -1.0])
-def test_forward_needs_targets_and_a_time_to_ring(ring_for: float) -> None:
-    with pytest.raises(ValueError, match="Reject"):
-        Forward()
-    with pytest.raises(ValueError, match="ring_for"):
-        Forward("sip:a@x", ring_for=ring_for)
-
-
-def test_redirect_and_reject_take_the_statuses_that_fit() -> None:
-    assert Redirect("sip:a@x").status == 302
-    assert Redirect("sip:a@x", status=301).contacts == ("sip:a@x",)
-    assert (Reject(404).reason, Reject(499).reason, Reject(480, "Asleep").reason) == ("Not Found", "Rejected", "Asleep")
-    for status in (200, 400):
-        with pytest.raises(ValueError, match="3xx"):
-            Redirect("sip:a@x", status=status)
-    with pytest.raises(ValueError, match="contact"):
-        Redirect()
-    for status in (200, 302, 700):
-        with pytest.raises(ValueError, match="400"):
-            Reject(status)
-
-
-@pytest.mark.parametrize("text", ["bad\r\nVia: injected", "bad\nx", "nul\0"])
-def test_no_decision_holds_a_line_end(text: str) -> None:
-    with pytest.raises(ValueError):
-        Reject(480, text)
-    with pytest.raises(ValueError):
-        Reject(480, headers=[("X", text)])
-    with pytest.raises(ValueError):
-        Reject(480, headers=[(text, "x")])
-    with pytest.raises(ValueError):
-        Redirect(f"sip:{text}@x")
-
-
-def test_decisions_show_what_they_are() -> None:
-    assert repr(Forward("sip:a@x", "sip:b@x")) == "Forward(sip:a@x, sip:b@x)"
-    assert repr(Redirect("sip:a@x")) == "Redirect(sip:a@x, status=302)"
-    assert repr(Reject(404)) == "Reject(404, 'Not Found')"

@@ -11,6 +11,7 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
+from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
@@ -229,7 +230,7 @@ class Proxy:
             return self._config.max_breadth
         return min(given, self._config.max_breadth)
 
-    def _bounded(self, decision: Forward) -> list[list[str]]:
+    def _bounded(self, decision: Forward) -> list[list[Destination]]:
         """The decision's steps, at most `max_branches` targets in all: one request must not become a flood."""
         steps = decision.steps()
         left = self._config.max_branches

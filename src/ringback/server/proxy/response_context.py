@@ -12,6 +12,7 @@ from ringback.message.derive import cancel_of
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
+from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.forwarding import next_hop, request_uri
 from ringback.transaction.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
 
@@ -26,6 +27,7 @@ class Branch:
     __slots__ = (
         "breadth",
         "context",
+        "destination",
         "final",
         "has_provisional",
         "is_cancel_sent",
@@ -34,12 +36,11 @@ class Branch:
         "switched",
         "targets",
         "transaction",
-        "uri",
     )
 
-    def __init__(self, context: ResponseContext, uri: str, breadth: int) -> None:
+    def __init__(self, context: ResponseContext, destination: Destination, breadth: int) -> None:
         self.context = context
-        self.uri = uri
+        self.destination = destination
         self.breadth = breadth
         self.targets: list[Target] | None = None
         self.switched: Target | None = None
@@ -113,7 +114,7 @@ class ResponseContext:
         self.branches: list[Branch] = []
         self.is_answered = False
         self.is_cancelled = False
-        self._steps: list[list[str]] = []
+        self._steps: list[list[Destination]] = []
         self._ring_for: float | None = None
         self._may_lead: MayLead | None = None
         self._breadth = breadth
@@ -125,7 +126,7 @@ class ResponseContext:
             # Whoever asked has given up (RFC 4320 §4.2): what still comes is for nobody.
             self._answered(now)
 
-    def start(self, request: Request, steps: list[list[str]], ring_for: float | None, now: float) -> None:
+    def start(self, request: Request, steps: list[list[Destination]], ring_for: float | None, now: float) -> None:
         """Forwards to the targets of each step in turn, each step ringing for `ring_for` seconds where that is not None."""
         self._steps = steps
         self._ring_for = ring_for
@@ -134,23 +135,23 @@ class ResponseContext:
     def pass_on(self, request: Request, may_lead: MayLead, now: float) -> None:
         """Forwards to the Request-URI alone, as within a dialog, and only to such addresses."""
         self._may_lead = may_lead
-        branch = Branch(self, request.uri_text, self._breadth)
+        branch = Branch(self, Destination(request.uri_text), self._breadth)
         self.branches.append(branch)
         self._forward(branch, request, now)
 
     def _start_step(self, request: Request, now: float) -> None:
         """Forwards to the next targets; more than Max-Breadth allows at once wait for a step of their own (RFC 5393 §5.3.3)."""
-        uris = self._steps.pop(0)
-        count = len(uris)
+        step = self._steps.pop(0)
+        count = len(step)
         if count == 1:
-            started = [Branch(self, uris[0], self._breadth)]
+            started = [Branch(self, step[0], self._breadth)]
         else:
             if count > self._breadth:
-                self._steps.insert(0, uris[self._breadth :])
-                uris = uris[: self._breadth]
+                self._steps.insert(0, step[self._breadth :])
+                step = step[: self._breadth]
                 count = self._breadth
             share, extra = divmod(self._breadth, count)
-            started = [Branch(self, uri, share + (index < extra)) for index, uri in enumerate(uris)]
+            started = [Branch(self, one, share + (index < extra)) for index, one in enumerate(step)]
         self.branches += started
         for branch in started:
             self._forward(branch, request, now)
@@ -160,7 +161,7 @@ class ResponseContext:
 
     def _forward(self, branch: Branch, request: Request, now: float) -> None:
         try:
-            copy, uri, hop = next_hop(request, request_uri(branch.uri))
+            copy, uri, hop = next_hop(request, request_uri(branch.destination.uri))
             if branch.targets is None:
                 targets = self._proxy.targets_of(hop, now, lambda found, later: self._resolved(branch, copy, uri, found, later))
                 if targets is None:

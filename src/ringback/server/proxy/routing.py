@@ -2,53 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
-from ringback.message.errors import SipParseError
 from ringback.message.status import REASONS
-from ringback.message.uri import AnyUri, SipUri, TelUri
+from ringback.server.proxy.destination import Destination, Target, Uri, by_phone, destination
 
-if TYPE_CHECKING:
-    from ringback.server.location.binding import Binding
+CONDITIONS = {
+    "busy": (486, 600),
+    "no_answer": (408, 480),
+    "unregistered": (404, 430),
+    "any": (),
+}
+"""What `else_` may name beside statuses, and the statuses each stands for; "any" is every other failure that ends nothing."""
 
-Uri = SipUri | TelUri | AnyUri
+# The caller is asked who he is, is told another way, or gave up: no failure of the target.
+_NO_FAILURE = (401, 407, 487)
 
 
-class Forward:
-    """Forward to these targets.
+class _Onward:
+    """What the values that lead somewhere have in common: how they are tried, and what follows where that fails."""
 
-    A target is a URI, as text or typed, or a `Binding` of the location service. They are tried all at once, bindings of a lower q after
-    those of a higher (§16.6); `one_by_one` tries each alone, in the order given. `ring_for` bounds each such step in seconds.
-    """
+    __slots__ = ("else_", "one_by_one", "recurse", "ring_for")
 
-    __slots__ = ("one_by_one", "ring_for", "targets")
-
-    def __init__(self, *targets: str | Uri | Binding, one_by_one: bool = False, ring_for: float | None = None) -> None:
-        if not targets:
-            raise ValueError("Forward needs a target; to refuse a request return Reject(480)")
+    def __init__(self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None) -> None:
         if ring_for is not None and ring_for <= 0:
             raise ValueError(f"ring_for is seconds above 0, not {ring_for!r}")
-        self.targets = targets
         self.one_by_one = one_by_one
         self.ring_for = ring_for
+        self.else_ = _checked_else(else_)
+        self.recurse = recurse
 
-    def steps(self) -> list[list[str]]:
-        """The URIs to try: lists of those tried at once, in order; no URI stands twice (§16.5)."""
+    def _options(self) -> str:
+        """What was said beside the targets, as it was written."""
+        said = []
+        if self.one_by_one:
+            said.append(", one_by_one=True")
+        for name in ("ring_for", "else_", "recurse"):
+            value = getattr(self, name)
+            if value is not None:
+                said.append(f", {name}={value!r}")
+        return "".join(said)
+
+
+class Forward(_Onward):
+    """Forward to these targets.
+
+    A target is a URI, as text or typed, a `Binding` of the location service, or a `Destination`. They are tried all at once, bindings of a
+    lower q after those of a higher (§16.6); `one_by_one` tries each alone, in the order given. `ring_for` bounds each such step in seconds.
+
+    `else_` is what follows when all of them failed: a decision, or a mapping from a status or one of `CONDITIONS` to one. A 6xx ends
+    everything unless its status is in the mapping. `recurse` says whether a 3xx is followed; None leaves that to the configuration.
+    """
+
+    __slots__ = ("targets",)
+
+    def __init__(
+        self,
+        *targets: Target,
+        one_by_one: bool = False,
+        ring_for: float | None = None,
+        else_: Else | None = None,
+        recurse: bool | None = None,
+    ) -> None:
+        if not targets:
+            raise ValueError("Forward needs a target; to refuse a request return Reject(480)")
+        super().__init__(one_by_one, ring_for, else_, recurse)
+        self.targets = targets
+
+    def steps(self) -> list[list[Destination]]:
+        """Where to: lists of those tried at once, in order; no URI stands twice (§16.5)."""
         if len(self.targets) == 1:
-            return [[_text(self.targets[0])]]
-        seen: list[Uri] = []
-        ranked: dict[float, list[str]] = {}
-        for position, target in enumerate(self.targets):
-            text = _text(target)
-            if _is_among(text, seen):
-                continue
-            rank = float(position) if self.one_by_one else -getattr(target, "q", 1.0)
-            ranked.setdefault(rank, []).append(text)
+            return [[destination(self.targets[0])]]
+        found = by_phone(self.targets)
+        if self.one_by_one:
+            return [[one] for _, one in found]
+        ranked: dict[float, list[Destination]] = {}
+        for q, one in found:
+            ranked.setdefault(-q, []).append(one)
         return [ranked[rank] for rank in sorted(ranked)]
 
     def __repr__(self) -> str:
-        return f"Forward({', '.join(_text(target) for target in self.targets)})"
+        return f"Forward({', '.join(destination(target).uri for target in self.targets)}{self._options()})"
+
+
+class Location(_Onward):
+    """Forward to the bindings of an address-of-record: of `uri`, or of the Request-URI where none is given."""
+
+    __slots__ = ("uri",)
+
+    def __init__(
+        self,
+        uri: str | Uri | None = None,
+        *,
+        one_by_one: bool = False,
+        ring_for: float | None = None,
+        else_: Else | None = None,
+        recurse: bool | None = None,
+    ) -> None:
+        super().__init__(one_by_one, ring_for, else_, recurse)
+        self.uri = None if uri is None else str(uri)
+
+    def __repr__(self) -> str:
+        return f"Location({self.uri or ''}{self._options()})"
+
+
+class Gateway(_Onward):
+    """Forward to the group of trunks that the configuration has under this name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, *, ring_for: float | None = None, else_: Else | None = None, recurse: bool | None = None) -> None:
+        super().__init__(False, ring_for, else_, recurse)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Gateway({self.name!r}{self._options()})"
 
 
 class Redirect:
@@ -84,27 +152,73 @@ class Reject:
         return f"Reject({self.status}, {self.reason!r})"
 
 
+class First:
+    """Decisions in order, as `first` makes them."""
+
+    __slots__ = ("decisions",)
+
+    def __init__(self, decisions: tuple[Routing, ...]) -> None:
+        self.decisions = decisions
+
+    def __repr__(self) -> str:
+        return f"first({', '.join(map(repr, self.decisions))})"
+
+
 Decision = Forward | Redirect | Reject
+Routing = Decision | Location | Gateway | First
+Else = Routing | Mapping[int | str, Routing]
 
 
-def _text(target: str | Uri | Binding) -> str:
-    contact = getattr(target, "contact", None)
-    return str(target if contact is None else contact)
+def first(*decisions: Routing) -> First:
+    """Each decision in turn, until one reaches somebody.
+
+    The next is followed where the one before it found nobody, or where nobody answered there but servers: 404, 408, 410, 430, 480 and 5xx.
+    """
+    if not decisions:
+        raise ValueError("first needs a decision")
+    for decision in decisions:
+        _checked_decision(decision, "first")
+    return First(decisions)
 
 
-def _is_among(text: str, seen: list[Uri]) -> bool:
-    """Whether a URI equal by §19.1.4 was seen; adds it if not."""
-    from ringback.message.uri import parse_uri
+def following(else_: Else | None, status: int) -> Routing | None:
+    """The decision that `else_` has for a final response of this status, None where it has none."""
+    if else_ is None:
+        return None
+    is_failure = 400 <= status < 600 and status not in _NO_FAILURE
+    if not isinstance(else_, Mapping):
+        return else_ if is_failure else None
+    found = else_.get(status)
+    if found is None:
+        for condition, statuses in CONDITIONS.items():
+            if status in statuses and condition in else_:
+                return else_[condition]
+        if is_failure:
+            found = else_.get("any")
+    return found
 
-    try:
-        uri = parse_uri(text)
-    except SipParseError:
-        # Nobody's equal: its branch fails by itself, and does not keep the others from being tried.
-        return False
-    if any(uri.matches(other) for other in seen):
-        return True
-    seen.append(uri)
-    return False
+
+def reached_nobody(status: int) -> bool:
+    """Whether a final response says that there was nobody to answer, so that `first` goes on."""
+    return status in (404, 408, 410, 430, 480) or 500 <= status < 600
+
+
+def _checked_else(else_: Else | None) -> Else | None:
+    """What may follow a failure; ValueError that says what else a mapping may hold."""
+    if isinstance(else_, Mapping):
+        for key, decision in else_.items():
+            if key not in CONDITIONS and not (isinstance(key, int) and 300 <= key <= 699):
+                raise ValueError(f"else_ takes statuses from 300 to 699 and {', '.join(CONDITIONS)}, not {key!r}")
+            _checked_decision(decision, "else_")
+        return dict(else_)
+    if else_ is not None:
+        _checked_decision(else_, "else_")
+    return else_
+
+
+def _checked_decision(decision: object, where: str) -> None:
+    if not isinstance(decision, Routing):
+        raise TypeError(f"{where} takes decisions such as Forward(…) or Reject(…), not {decision!r}")
 
 
 def _checked(headers: Iterable[tuple[str, str]], reason: str) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,108 @@
+"""What one branch is sent to: a URI, and the way there where that is not the URI's own (RFC 3261 §16.5, RFC 3327, RFC 5626 §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+
+from ringback.message.errors import SipParseError
+from ringback.message.grammar import split_list
+from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
+
+if TYPE_CHECKING:
+    from ringback.address import Flow
+    from ringback.server.location.binding import Binding
+
+Uri = SipUri | TelUri | AnyUri
+
+
+class Destination(NamedTuple):
+    """One target of a request."""
+
+    uri: str
+    """The Request-URI of the copy."""
+    route: tuple[str, ...] = ()
+    """Route values put above all others: the Path of a binding (RFC 3327 §5.4)."""
+    flow: Flow | str | None = None
+    """The way it is sent, instead of asking where Route or Request-URI lead: an open flow, or the text that names one."""
+    alternatives: tuple[Destination, ...] = ()
+    """Other flows to the same phone, each for when those before it failed: 430 or silence (RFC 5626 §7)."""
+    ended: Callable[[int, float], None] | None = None
+    """Told the final status of its branch, one made up for a target that failed included, and when."""
+
+
+Target: TypeAlias = Union[str, Uri, "Binding", Destination]
+
+
+def destination(target: Target) -> Destination:
+    """A target of a decision as a destination; a binding brings its Path and its flow."""
+    if isinstance(target, Destination):
+        return target
+    contact = getattr(target, "contact", None)
+    if contact is None:
+        return Destination(str(target))
+    path = getattr(target, "path", "")
+    return Destination(contact, tuple(split_list(path)) if path else (), getattr(target, "flow", None) or None)
+
+
+def by_phone(targets: Iterable[Target]) -> list[tuple[float, Destination]]:
+    """The destinations of targets, each with its q, 1 where it has none.
+
+    No URI stands twice (RFC 3261 §16.5), and bindings of one instance of one address-of-record are one destination, the latest
+    registered first, with alternatives (RFC 5626 §7).
+    """
+    seen: list[Uri] = []
+    found: list[tuple[float, Destination]] = []
+    places: dict[tuple[str, str], int] = {}
+    for target in _latest_first(targets):
+        one = destination(target)
+        instance = _instance_of(target)
+        if instance is not None:
+            place = places.setdefault(instance, len(found))
+            if place < len(found):
+                q, leader = found[place]
+                found[place] = q, leader._replace(alternatives=(*leader.alternatives, one))
+                continue
+        elif _is_among(one.uri, seen):
+            continue
+        found.append((getattr(target, "q", 1.0), one))
+    return found
+
+
+def _instance_of(target: Target) -> tuple[str, str] | None:
+    """Which phone a binding is of, where it says so: address-of-record and instance."""
+    instance = getattr(target, "instance", None)
+    return (getattr(target, "aor", ""), instance) if instance else None
+
+
+def _latest_first(targets: Iterable[Target]) -> list[Target]:
+    """The targets in their order, but in the places of one instance its bindings by when they were registered, the latest first."""
+    ordered = list(targets)
+    places: dict[tuple[str, str], list[int]] = {}
+    for index, target in enumerate(ordered):
+        instance = _instance_of(target)
+        if instance is not None:
+            places.setdefault(instance, []).append(index)
+    for indexes in places.values():
+        if len(indexes) > 1:
+            bindings = sorted((ordered[index] for index in indexes), key=_registered_at, reverse=True)
+            for index, binding in zip(indexes, bindings, strict=True):
+                ordered[index] = binding
+    return ordered
+
+
+def _registered_at(binding: Target) -> float:
+    return binding.expires_at - binding.expires  # type: ignore[union-attr]  # only bindings have an instance
+
+
+def _is_among(text: str, seen: list[Uri]) -> bool:
+    """Whether a URI equal by RFC 3261 §19.1.4 was seen; adds it if not."""
+    try:
+        uri = parse_uri(text)
+    except SipParseError:
+        # Nobody's equal: its branch fails by itself, and does not keep the others from being tried.
+        return False
+    if any(uri.matches(other) for other in seen):
+        return True
+    seen.append(uri)
+    return False
