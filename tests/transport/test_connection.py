@@ -45,7 +45,9 @@ class Heard:
     def __init__(self) -> None:
         self.messages: list[Request | Response | Malformed] = []
         self.owner = TcpTransport(TransportUser(self.received, lambda *_: None, lambda: None), StreamLimits(write_bytes=10))
-        self.connection = Connection(self.owner, Flow(Endpoint("TCP", "127.0.0.1", 5060), ("127.0.0.1", 5062), 1), is_accepted=True)
+        self.connection = Connection(
+            self.owner, Flow(Endpoint("TCP", "127.0.0.1", 5060), ("127.0.0.1", 5062), 1), "127.0.0.1", is_accepted=True
+        )
         self.ends_at_first = False
 
     def received(self, message: Request | Response | Malformed, _: bytes, flow: Flow) -> None:
@@ -60,7 +62,7 @@ class Heard:
 
 def test_a_connection_given_up_before_it_opened_is_cut_when_it_opens() -> None:
     heard, wire = Heard(), Wire()
-    assert not heard.connection.was_made
+    assert not heard.connection.has_joined
     heard.connection.abort()
     heard.connection.connection_made(wire)
     assert heard.connection.state == CLOSED

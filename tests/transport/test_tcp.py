@@ -344,7 +344,7 @@ async def test_200_abrupt_resets_leave_nothing() -> None:
             assert await read(sock, 6) == b"answer"
         await eventually(lambda: server.transports.counts.connections == 0)
         kind = vars(server.transports._transports["TCP"])
-        for name in ("_connections", "_by_number", "_by_remote", "_per_address", "_tasks"):
+        for name in ("_connections", "_by_number", "_by_peer", "_per_address", "_tasks"):
             assert not kind[name], name
         assert len(asyncio.all_tasks()) == tasks
         await eventually(lambda: descriptors() == before)

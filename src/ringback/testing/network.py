@@ -112,6 +112,7 @@ class Network:
             kinds={
                 "UDP": lambda user, _: SimulatedUdp(self, address, user),
                 "TCP": lambda user, limits: SimulatedTcp(self, address, user, limits),
+                "TLS": lambda user, limits: SimulatedTcp(self, address, user, limits, "TLS"),
             },
         )
         return transports

@@ -1,4 +1,4 @@
-"""TCP on a simulated network: the real connections of `ringback.transport`, over streams that exist only here."""
+"""TCP and TLS on a simulated network: the real connections of `ringback.transport`, over streams that exist only here."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ class SimulatedStream(asyncio.Transport):
 
     peer: SimulatedStream
 
-    def __init__(self, network: Network, protocol: asyncio.BufferedProtocol, local: tuple[str, int], remote: tuple[str, int]) -> None:
+    def __init__(
+        self, network: Network, transport: str, protocol: asyncio.BufferedProtocol, local: tuple[str, int], remote: tuple[str, int]
+    ) -> None:
         super().__init__()
         self._network = network
+        self._transport = transport
         self._protocol = protocol
         self._local = local
         self._remote = remote
@@ -82,7 +85,7 @@ class SimulatedStream(asyncio.Transport):
             if not self._protocol.eof_received():
                 self.close()
             return
-        self._network.passed(self._remote, self._local, "TCP", octets)
+        self._network.passed(self._remote, self._local, self._transport, octets)
         while octets and not self._is_closing:
             buffer = cast("memoryview[int]", self._protocol.get_buffer(len(octets)))
             count = min(len(buffer), len(octets))
@@ -112,22 +115,23 @@ class _Listening:
 
 
 class SimulatedTcp(TcpTransport):
-    """The TCP endpoints and connections of one host."""
+    """The endpoints and connections of one host: TCP, or TLS in which nothing is enciphered and every peer is who it has to be."""
 
-    def __init__(self, network: Network, address: str, user: TransportUser, limits: StreamLimits) -> None:
+    def __init__(self, network: Network, address: str, user: TransportUser, limits: StreamLimits, transport: str = "TCP") -> None:
         super().__init__(user, limits)
+        self.transport = transport
         self._network = network
         self._address = address
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on the host's address or a wildcard."""
         if host != self._address and not is_wildcard(host):
-            raise address_error("TCP", host, port, OSError(errno.EADDRNOTAVAIL, ""))
+            raise address_error(self.transport, host, port, OSError(errno.EADDRNOTAVAIL, ""))
         port = port or self._network.free_port()
         address = (self._address, port)
         if address in self._network.listeners:
-            raise address_error("TCP", host, port, OSError(errno.EADDRINUSE, ""))
-        endpoint = Endpoint("TCP", host, port, advertised)
+            raise address_error(self.transport, host, port, OSError(errno.EADDRINUSE, ""))
+        endpoint = Endpoint(self.transport, host, port, advertised)
         self._network.listeners[address] = self
         self._listeners[endpoint] = _Listening(self._network, address)
         return endpoint
@@ -135,7 +139,7 @@ class SimulatedTcp(TcpTransport):
     async def _connect(self, connection: Connection) -> None:
         local, remote = (self._address, self._network.free_port()), connection.flow.remote[:2]
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        stream = SimulatedStream(self._network, connection, local, remote)
+        stream = SimulatedStream(self._network, self.transport, connection, local, remote)
 
         def made() -> None:
             connection.connection_made(stream)
@@ -161,11 +165,13 @@ class SimulatedTcp(TcpTransport):
         if network.is_cut(local, remote):
             return
         listener = network.listeners.get(remote)
-        if listener is not None:
+        if listener is not None and listener.transport == self.transport:
             network.after(network.delay, lambda: stream.peer.reset() if opened.done() else made())
             stream.peer = listener.accept(stream, remote, local)
             return
-        if remote[0] in network.hosts:
+        if listener is not None:
+            error = OSError(errno.ECONNRESET, "Connection reset by peer")
+        elif remote[0] in network.hosts:
             error = OSError(errno.ECONNREFUSED, "Connection refused")
         elif network.reports_unreachable:
             error = OSError(errno.EHOSTUNREACH, "No route to host")
@@ -183,8 +189,8 @@ class SimulatedTcp(TcpTransport):
         endpoint = next(endpoint for endpoint in self._listeners if endpoint.port == local[1])
         is_refused = self._per_address[address_key(remote[0])] >= self.limits.per_address
         address: SocketAddress = (*remote, 0, 0) if ":" in remote[0] else remote
-        connection = self._new(endpoint, address, is_accepted=True)
-        near = SimulatedStream(self._network, connection, local, remote)
+        connection = self._new(endpoint, address, address[0], is_accepted=True)
+        near = SimulatedStream(self._network, self.transport, connection, local, remote)
         near.peer = stream
         connection.connection_made(near)
         if is_refused:

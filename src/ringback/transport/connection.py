@@ -22,8 +22,10 @@ UNOPENED, OPENING, OPEN, ENDING, CLOSED = range(5)
 class Connection(asyncio.BufferedProtocol):
     """A connection, accepted or opened by us; it may be sent to before it is open. `owner` is told what becomes of it."""
 
-    def __init__(self, owner: TcpTransport, flow: Flow, *, is_accepted: bool) -> None:
+    def __init__(self, owner: TcpTransport, flow: Flow, domain: str, *, is_accepted: bool) -> None:
+        """`domain` is the name that the peer of a secured connection has to show; a numeric address where none was asked for."""
         self.flow = flow
+        self.domain = domain
         self.is_accepted = is_accepted
         self.state = OPENING if is_accepted else UNOPENED
         self._owner = owner
@@ -42,32 +44,33 @@ class Connection(asyncio.BufferedProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Writes what waited for the connection."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=self._owner.limits.write_bytes)
-        if self.state == CLOSED:
-            self._transport.abort()
-            return
-        self._enter(OPEN)
-        waiting, self._waiting = self._waiting, []
-        for data in waiting:
-            self.send(data)
+        """A plain connection is open at once."""
+        self.joined(cast("asyncio.Transport", transport))
+        if self.state != CLOSED:
+            self.opened()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """One buffer serves every connection: what is read into it is taken out before anything else is read."""
         return self._owner.buffer
 
     def buffer_updated(self, count: int) -> None:
-        """Cuts what came into messages and passes them on."""
+        """Passes on what came; what comes after a goodbye is thrown away."""
         owner = self._owner
         self._active_at = owner.now
-        if self.state != OPEN:
-            self._discarded += count
-            if self._discarded > _DISCARDED_BYTES:
-                self.abort()
+        if self.state <= OPEN:
+            self.take(bytes(owner.buffer[:count]))
             return
+        self._discarded += count
+        if self._discarded > _DISCARDED_BYTES:
+            self.abort()
+
+    # The framing: what another kind of connection has of its own.
+
+    def take(self, data: bytes) -> None:
+        """Cuts what came into messages and passes them on."""
+        owner = self._owner
         parser = self._parser
-        parser.feed(bytes(owner.buffer[:count]))
+        parser.feed(data)
         user = owner.user
         message = None
         try:
@@ -89,6 +92,13 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(message, Malformed) and message.is_fatal:
             self.end()
 
+    def write(self, data: bytes) -> None:
+        """Writes one message to the open stream."""
+        assert self._transport is not None
+        self._transport.write(data)
+
+    # What asyncio calls at the end.
+
     def eof_received(self) -> bool:
         """The peer sends no more: what was written still goes out, then the connection is closed."""
         self._enter(CLOSED)
@@ -108,17 +118,31 @@ class Connection(asyncio.BufferedProtocol):
     # What the owner calls.
 
     @property
-    def was_made(self) -> bool:
-        """Whether asyncio has ever connected it."""
+    def has_joined(self) -> bool:
+        """Whether there is, or was, a stream below."""
         return self._transport is not None
+
+    def joined(self, transport: asyncio.Transport) -> None:
+        """Takes the stream below; messages pass when it is `opened`, at once or after a handshake."""
+        self._transport = transport
+        transport.set_write_buffer_limits(high=self._owner.limits.write_bytes)
+        if self.state == CLOSED:
+            transport.abort()
+
+    def opened(self) -> None:
+        """Writes what waited for the connection."""
+        self._enter(OPEN)
+        waiting, self._waiting = self._waiting, []
+        for data in waiting:
+            self.send(data)
 
     def send(self, data: bytes) -> None:
         """Writes, or keeps until the connection is open."""
         self._active_at = self._owner.now
-        if self._transport is not None:
+        if self.state > OPENING:
             # On a connection already lost asyncio would warn in the log, once a write; `connection_lost` tells whom it concerns.
-            if not self._transport.is_closing():
-                self._transport.write(data)
+            if self._transport is not None and not self._transport.is_closing():
+                self.write(data)
             return
         self._waiting.append(data)
         self._waiting_bytes += len(data)
@@ -166,7 +190,7 @@ class Connection(asyncio.BufferedProtocol):
             return now - self._active_at >= limits.idle
         if self.state == UNOPENED:
             return now - self._active_at >= limits.idle
-        return self.state != OPENING and now - self._since >= limits.linger
+        return now - self._since >= (limits.handshake if self.state == OPENING else limits.linger)
 
     def _enter(self, state: int) -> None:
         if state > self.state:

@@ -10,7 +10,8 @@ class StreamLimits(NamedTuple):
     (Asterisk closes unauthenticated connections by that timer too). `message`: from a message's first octet to its last; Kamailio's
     tcp_msg_read_timeout, 20 s. `idle`: after the last octet either way; §18 asks for more than the longest transaction (timer C: over
     3 minutes), and a registered phone is reached over the connection it opened, so Kamailio's 3,605 s: a registration's usual hour and
-    a little. `connect`: Kamailio waits 10 s, OpenSIPS 0.1 s. `linger`: for a peer to read the last answer before its connection goes.
+    a little. `connect`: Kamailio waits 10 s, OpenSIPS 0.1 s. `handshake`: from accepting, or from the attempt to connect, until messages
+    may pass; twice `connect`, one more flight each way. `linger`: for a peer to read the last answer before its connection goes.
     `per_address`: connections accepted from one IPv4 address or IPv6 /64 (Kamailio's tcp_accept_iplimit is 1,024).
     `write_bytes`: what may wait for a peer that reads too slowly. `reserved_descriptors`: never used for accepting, so that log,
     store and resolver still open their files. `sweep`: how often the times are looked at.
@@ -20,6 +21,7 @@ class StreamLimits(NamedTuple):
     message: float = 20.0
     idle: float = 3_605.0
     connect: float = 5.0
+    handshake: float = 10.0
     linger: float = 2.0
     per_address: int = 256
     write_bytes: int = 262_144

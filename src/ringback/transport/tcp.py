@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from ringback.address import Endpoint, Flow, Target
-from ringback.transport.connection import Connection
+from ringback.transport.connection import OPENING, Connection
 from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listener import Listener, address_key
@@ -24,6 +24,9 @@ _READ_BYTES = 65_536
 # Connections the kernel completes before we accept them. It caps this at net.core.somaxconn, whose default is the same number.
 _BACKLOG = 4_096
 
+# A connection is found by its far end's address, port and domain: what was opened to one domain serves no other at the same address.
+Peer = tuple[str, int, str]
+
 
 class Listening(Protocol):
     """Whatever accepts connections until it is closed."""
@@ -32,9 +35,14 @@ class Listening(Protocol):
 
 
 class TcpTransport:
-    """Every TCP endpoint of ours and every connection, accepted or opened."""
+    """Every TCP endpoint of ours and every connection, accepted or opened.
+
+    A transport above TCP is a kind of it: `connection` is the class that cuts its stream into messages, `over` puts something between
+    socket and connection.
+    """
 
     transport = "TCP"
+    connection: type[Connection] = Connection
 
     def __init__(self, user: TransportUser, limits: StreamLimits) -> None:
         self.user = user
@@ -45,7 +53,7 @@ class TcpTransport:
         self._numbers = itertools.count(1)
         self._connections: dict[int, Connection] = {}  # all of them, until they are lost
         self._by_number: dict[int, Connection] = {}  # those that can be sent to
-        self._by_remote: dict[tuple[str, int], Connection] = {}
+        self._by_peer: dict[Peer, Connection] = {}
         self._per_address: Counter[str | bytes] = Counter()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -65,16 +73,17 @@ class TcpTransport:
 
     def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
         """The flow of the connection to the target that exists; else of one that opens when it is first sent to."""
-        connection = self._by_remote.get((target.host, target.port))
+        connection = self._by_peer.get((target.host, target.port, target.domain or target.host))
         if connection is not None:
             return connection.flow
         endpoint = reaching(self._listeners, target, prefer)
         remote = socket_address(target.host, target.port)
         if endpoint is None or remote is None or is_multicast(target.host):
             return None
-        connection = self._by_remote.get(remote[:2])
+        domain = target.domain or remote[0]
+        connection = self._by_peer.get((*remote[:2], domain))
         if connection is None:
-            connection = self._new(endpoint, remote, is_accepted=False)
+            connection = self._new(endpoint, remote, domain, is_accepted=False)
         return connection.flow
 
     def is_open(self, flow: Flow) -> bool:
@@ -99,16 +108,16 @@ class TcpTransport:
 
     # The index of connections.
 
-    def _new(self, endpoint: Endpoint, remote: SocketAddress, *, is_accepted: bool) -> Connection:
+    def _new(self, endpoint: Endpoint, remote: SocketAddress, domain: str, *, is_accepted: bool) -> Connection:
         if self._sweeper is None:
             loop = asyncio.get_running_loop()
             self.now = loop.time()
             self._sweeper = loop.call_later(self.limits.sweep, self._sweep)
         flow = Flow(endpoint, remote, next(self._numbers))
-        connection = Connection(self, flow, is_accepted=is_accepted)
+        connection = self.connection(self, flow, domain, is_accepted=is_accepted)
         self._connections[flow.connection] = connection
         self._by_number[flow.connection] = connection
-        self._by_remote[flow.remote[:2]] = connection
+        self._by_peer[*flow.remote[:2], domain] = connection
         if is_accepted:
             self._per_address[address_key(flow.host)] += 1
         self.user.counts.connections = len(self._connections)
@@ -118,8 +127,9 @@ class TcpTransport:
         """No more is sent over this connection: whoever asks for a flow to its peer gets another one."""
         flow = connection.flow
         self._by_number.pop(flow.connection, None)
-        if self._by_remote.get(flow.remote[:2]) is connection:
-            del self._by_remote[flow.remote[:2]]
+        peer = (*flow.remote[:2], connection.domain)
+        if self._by_peer.get(peer) is connection:
+            del self._by_peer[peer]
 
     def lost(self, connection: Connection, reason: str | None) -> None:
         """A connection is gone; `reason` says why sending over it failed, None where it did not."""
@@ -147,10 +157,14 @@ class TcpTransport:
         for connection in list(self._connections.values()):
             if connection.is_overdue(now):
                 self.user.counts.overdue += 1
-                connection.abort()
+                connection.abort(None if connection.state != OPENING else "Peer does not answer")
         self._sweeper = loop.call_later(self.limits.sweep, self._sweep) if self._connections else None
 
     # Opening and accepting.
+
+    def over(self, connection: Connection) -> asyncio.BufferedProtocol:
+        """What reads from the connection's socket: the connection itself where nothing is enciphered."""
+        return connection
 
     def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         number = connection.flow.connection
@@ -162,18 +176,18 @@ class TcpTransport:
         self.user.counts.refused += 1
 
     def _accept(self, sock: socket.socket, remote: SocketAddress, endpoint: Endpoint) -> None:
-        connection = self._new(endpoint, remote, is_accepted=True)
+        connection = self._new(endpoint, remote, remote[0], is_accepted=True)
 
         def taken(_task: asyncio.Task[None]) -> None:
             # A task cancelled before its first step has handed its socket to nobody.
-            if not connection.was_made:
+            if not connection.has_joined:
                 sock.close()
 
         self._start(connection, self._take(connection, sock)).add_done_callback(taken)
 
     async def _take(self, connection: Connection, sock: socket.socket) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: self.over(connection), sock)
         except OSError:
             connection.abort()
 
@@ -192,7 +206,7 @@ class TcpTransport:
                 except BaseException:
                     sock.close()
                     raise
-                await loop.create_connection(lambda: connection, sock=sock)
+                await loop.create_connection(lambda: self.over(connection), sock=sock)
         except OSError as error:  # TimeoutError is one
             connection.abort(os.strerror(error.errno or errno.ETIMEDOUT))
 

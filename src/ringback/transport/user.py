@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from ringback.address import Flow
@@ -11,6 +12,8 @@ from ringback.message.parser import Malformed
 
 Received = Callable[[Request | Response | Malformed, bytes, Flow], None]
 Failed = Callable[[Flow, str], None]
+
+logger = logging.getLogger("ringback.transport")
 
 
 class Counts:
@@ -33,9 +36,10 @@ class TransportUser:
     after each run of these calls: the moment to write what they gave rise to. None of them may raise.
 
     `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
+    `report` gets lines for the operator.
     """
 
-    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received", "udp_round")
+    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received", "report", "udp_round")
 
     def __init__(
         self, received: Received, failed: Failed, batch_ended: Callable[[], None], message_limits: MessageLimits = DEFAULT_LIMITS
@@ -45,4 +49,5 @@ class TransportUser:
         self.batch_ended = batch_ended
         self.message_limits = message_limits
         self.udp_round = 0.0
+        self.report: Callable[[str], None] = logger.warning
         self.counts = Counts()
