@@ -13,6 +13,7 @@ from ringback.server.config import Config
 from ringback.server.core import ServerCore
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
+from ringback.server.flows import Flows
 from ringback.server.location.location import Location
 from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.routing_file import RoutingFileError
@@ -78,12 +79,13 @@ class Server:
             self.location = Location(self._store, loop=loop, clock=loop.time)
             self.location.report = self._report
             undo.callback(self.location.close)
+            self.flows = Flows(self._secret("flow"), secrets.token_hex(4))
             self.core = ServerCore(
                 config,
                 domains=self.domains,
                 location=self.location,
                 users=self.users if config.auth == "digest" else None,
-                record_route=RecordRoute(secrets.token_bytes(32) if self._store is None else self._store.secret("record-route")),
+                record_route=RecordRoute(self._secret("record-route")),
                 resolver=self._resolver,
                 counts=self.counts,
                 report=self._report,
@@ -104,6 +106,10 @@ class Server:
             undo.pop_all()
             if self.access is not None and self._store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
+
+    def _secret(self, name: str) -> bytes:
+        """A key that outlives a restart where anything does."""
+        return secrets.token_bytes(32) if self._store is None else self._store.secret(name)
 
     @property
     def access(self) -> Access | None:
@@ -139,6 +145,7 @@ class Server:
         endpoints = self.transports.endpoints
         self.domains.listen(endpoints)
         self._resolver.speak(endpoints)
+        self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
         self.core.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 

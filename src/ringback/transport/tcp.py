@@ -90,6 +90,11 @@ class TcpTransport:
         """Whether the flow's connection is still there, or on its way."""
         return flow.connection in self._by_number
 
+    def connected(self, number: int) -> Flow | None:
+        """The flow of the connection of this number, as long as it can be sent over."""
+        connection = self._by_number.get(number)
+        return None if connection is None else connection.flow
+
     def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]:
         """What sends over the flows of one endpoint."""
         return self.send

@@ -96,6 +96,11 @@ class Transports:
         kind = self._transports.get(flow.endpoint.transport)
         return flow.connection == 0 or (isinstance(kind, TcpTransport) and kind.is_open(flow))
 
+    def connected(self, transport: str, connection: int) -> Flow | None:
+        """The flow of a connection by its number, None where it is closed or never was."""
+        kind = self._transports.get(transport)
+        return kind.connected(connection) if isinstance(kind, TcpTransport) else None
+
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends without waiting. What goes wrong on the network arrives later, by `failed`."""
         sender = self._senders.get(flow.endpoint)
