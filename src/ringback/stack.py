@@ -202,7 +202,7 @@ class Stack:
             headers.append("Content-Length", len(request.body))
         headers.prepend("Via", "")
 
-        def render(via: str) -> bytes:
+        def render(via: str, _: Endpoint) -> bytes:
             headers.replace_first("Via", via)
             return request.to_bytes()
 
@@ -210,22 +210,30 @@ class Stack:
         return None if addressed is None else self.layer.request(request, addressed[0], now, user)
 
     def address(
-        self, target: Target, branch: str, render: Callable[[str], bytes], prefer: Endpoint | None = None, *, any_size: bool = False
+        self,
+        target: Target,
+        branch: str,
+        render: Callable[[str, Endpoint], bytes],
+        prefer: Endpoint | None = None,
+        *,
+        any_size: bool = False,
     ) -> tuple[Flow, bytes] | None:
-        """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7); None where no endpoint leads there.
+        """The flow a request shall leave by and its octets, made by `render` with our Via (§8.1.1.7) for the endpoint it leaves from; None
+        where no endpoint leads there.
 
         One too large for UDP goes over TCP where we can (§18.1.1) unless it may have `any_size`; one to a group names it in Via.
         """
         flow = self.ways.flow_to(target, prefer)
         if flow is None:
             return None
+        endpoint = flow.endpoint
         if target.ttl is not None:
-            return flow, render(f"{flow.endpoint.via}{branch};maddr={target.host};ttl={target.ttl}")
-        octets = render(flow.endpoint.via + branch)
+            return flow, render(f"{endpoint.via}{branch};maddr={target.host};ttl={target.ttl}", endpoint)
+        octets = render(endpoint.via + branch, endpoint)
         if len(octets) > LARGEST_UDP_REQUEST and not any_size and target.transport == "UDP":
             larger = self.ways.flow_to(target._replace(transport="TCP"), prefer)
             if larger is not None:
-                return larger, render(larger.endpoint.via + branch)
+                return larger, render(larger.endpoint.via + branch, larger.endpoint)
         return flow, octets
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:

@@ -53,7 +53,9 @@ def kind_of(message: Message) -> str:
 class Party:
     """An endpoint at an address of its own. It never answers by itself."""
 
-    def __init__(self, network: Network, name: str, host: str, port: int = 5060, server: str = SERVER) -> None:
+    def __init__(self, network: Network, name: str, host: str, port: int = 5060, server: str = SERVER, transport: str = "UDP") -> None:
+        """`transport` is what it speaks, and what its Contact names."""
+        self.transport = transport
         self.name = name
         self.host = host
         self.port = port
@@ -75,7 +77,7 @@ class Party:
     @property
     def uri(self) -> str:
         """Where the party is reached."""
-        return f"sip:{self.name}@{self.host}:{self.port}"
+        return f"sip:{self.name}@{self.host}:{self.port}{'' if self.transport == 'UDP' else f';transport={self.transport.lower()}'}"
 
     def _received(self, message: Message | Malformed, data: bytes, flow: Flow) -> None:
         if isinstance(message, Malformed):
@@ -91,12 +93,12 @@ class Party:
 
     # What it says.
 
-    def send(self, message: Message | str | bytes, *, transport: str = "UDP", to: str | None = None) -> None:
+    def send(self, message: Message | str | bytes, *, transport: str | None = None, to: str | None = None) -> None:
         """Sends whatever a test wants sent; text gets SIP's line ends."""
         if isinstance(message, str):
             message = message.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8", "surrogateescape")
         octets = message if isinstance(message, bytes) else message.to_bytes()
-        flow = self.transports.flow_to(Target(transport, to or self._server, 5060))
+        flow = self.transports.flow_to(Target(transport or self.transport, to or self._server, 5060))
         assert flow is not None
         self.transports.send(octets, flow)
 
@@ -111,7 +113,7 @@ class Party:
         uri: str = f"sip:bob@{DOMAIN}",
         *,
         branch: str | None = None,
-        transport: str = "UDP",
+        transport: str | None = None,
         from_: str | None = None,
         to: str | None = None,
         call_id: str | None = None,
@@ -125,7 +127,7 @@ class Party:
         branch = branch or self.branch()
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{transport} {self.host}:{self.port};branch={branch}",
+            f"Via: SIP/2.0/{transport or self.transport} {self.host}:{self.port};branch={branch}",
             *([] if max_forwards is None else [f"Max-Forwards: {max_forwards}"]),
             f"From: {from_ or f'<sip:{self.name}@{DOMAIN}>;tag={self.name}-tag'}",
             f"To: {to or f'<{uri}>'}",
@@ -141,7 +143,7 @@ class Party:
         assert isinstance(parsed, Request), parsed
         return parsed
 
-    def ask(self, method: str = "INVITE", uri: str = f"sip:bob@{DOMAIN}", *, transport: str = "UDP", **parts: Any) -> Request:
+    def ask(self, method: str = "INVITE", uri: str = f"sip:bob@{DOMAIN}", *, transport: str | None = None, **parts: Any) -> Request:
         """Sends a request; gives it."""
         request = self.request(method, uri, transport=transport, **parts)
         self.send(request, transport=transport)
@@ -289,9 +291,18 @@ class House:
         assert server.core.proxy.unanswered == 0
         assert server.core.sources._half_open == {}
 
-    async def party(self, name: str, host: str | None = None, *, q: float | None = None, aor: str | None = None, port: int = 5060) -> Party:
+    async def party(
+        self,
+        name: str,
+        host: str | None = None,
+        *,
+        q: float | None = None,
+        aor: str | None = None,
+        port: int = 5060,
+        transport: str = "UDP",
+    ) -> Party:
         """A new party; with `q` it is registered, under its own name or another."""
-        party = Party(self.network, name, host or f"192.0.2.{len(self.parties) + 1}", port, self.host)
+        party = Party(self.network, name, host or f"192.0.2.{len(self.parties) + 1}", port, self.host, transport)
         self.parties.append(await party.open())
         if q is not None:
             self.bind(aor or name, party.uri, q)

@@ -44,7 +44,7 @@ def lines_of(octets: bytes) -> list[str]:
 
 def test_every_line_stays_as_it_is_and_where_it_is() -> None:
     request = head()
-    octets = forwarded(request, "sip:bob@192.0.2.2", 60, "<sip:us;lr>", "SIP/2.0/UDP us;branch=z9hG4bKx")
+    octets = forwarded(request, "sip:bob@192.0.2.2", 60, ["Record-Route: <sip:us;lr>"], "SIP/2.0/UDP us;branch=z9hG4bKx")
     assert lines_of(octets) == [
         "INVITE sip:bob@192.0.2.2 SIP/2.0",
         "X-First: 1",
@@ -69,7 +69,7 @@ def test_every_line_stays_as_it_is_and_where_it_is() -> None:
 def test_the_request_itself_stays_as_it_was() -> None:
     request = head()
     before = request.to_bytes()
-    forwarded(request, "sip:bob@192.0.2.2", 60, "<sip:us;lr>", "SIP/2.0/UDP us;branch=z9hG4bKx")
+    forwarded(request, "sip:bob@192.0.2.2", 60, ["Record-Route: <sip:us;lr>"], "SIP/2.0/UDP us;branch=z9hG4bKx")
     assert request.to_bytes() == before
 
 
@@ -78,7 +78,7 @@ def test_what_is_missing_is_added() -> None:
         b"MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: c\r\n"
         b"CSeq: 1 MESSAGE\r\n\r\nhello"
     )
-    got = read(forwarded(request, "sip:b@h", 7, None, "SIP/2.0/UDP us;branch=z9hG4bKx"))
+    got = read(forwarded(request, "sip:b@h", 7, (), "SIP/2.0/UDP us;branch=z9hG4bKx"))
     assert (got.max_forwards, got.headers.text("Content-Length"), got.headers.text("Max-Breadth"), got.body) == (70, "5", "7", b"hello")
     assert "Record-Route" not in got.headers
 
@@ -91,13 +91,13 @@ def test_what_is_missing_is_added() -> None:
     ],
 )
 def test_our_record_route_stands_above_all_others(extra: str) -> None:
-    got = read(forwarded(head(extra), "sip:b@h", 60, "<sip:us;lr>", "SIP/2.0/UDP us;branch=z9hG4bKx"))
+    got = read(forwarded(head(extra), "sip:b@h", 60, ["Record-Route: <sip:us;lr>"], "SIP/2.0/UDP us;branch=z9hG4bKx"))
     assert got.headers.texts("Record-Route") == ["<sip:us;lr>", "<sip:first;lr>", "<sip:second;lr>"]
 
 
 @pytest.mark.parametrize("extra", ["Max-Breadth: 30\r\n", "Max-Breadth: 1\r\nX-Between: x\r\nmax-breadth: 70\r\n", "Max-Breadth: 1, 2\r\n"])
 def test_max_breadth_stands_once(extra: str) -> None:
-    octets = forwarded(head(extra), "sip:b@h", 15, "<sip:us;lr>", "SIP/2.0/UDP us;branch=z9hG4bKx")
+    octets = forwarded(head(extra), "sip:b@h", 15, ["Record-Route: <sip:us;lr>"], "SIP/2.0/UDP us;branch=z9hG4bKx")
     got = read(octets)
     assert got.headers.texts("Max-Breadth") == ["15"]
     assert got.headers.texts("Record-Route") == ["<sip:us;lr>"]

@@ -6,7 +6,7 @@ from ringback.address import Endpoint
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
 from ringback.message.uri import SipUri, parse_uri
-from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
+from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute, party
 
 UDP = Endpoint("UDP", "192.0.2.1", 5060)
 TCP = Endpoint("TCP", "192.0.2.1", 5060)
@@ -23,6 +23,11 @@ def made(key: bytes = b"k" * 32) -> RecordRoute:
     return record_route
 
 
+def route_of(line: str) -> str:
+    """The Route line that a party makes of a Record-Route line."""
+    return line.removeprefix("Record-")
+
+
 def request(call_id: str = "c", from_tag: str | None = "f", to_tag: str | None = None) -> Request:
     parsed = parse_datagram(
         (
@@ -36,18 +41,17 @@ def request(call_id: str = "c", from_tag: str | None = "f", to_tag: str | None =
 
 @pytest.mark.parametrize("endpoint", [UDP, TCP, LONELY, SIX])
 def test_the_entry_is_a_sip_uri_with_lr_that_leads_back(endpoint: Endpoint) -> None:
-    value = made().value(("c", "f"), endpoint, CALLER, CALLEE)
-    assert value.startswith("<") and value.endswith(">")
-    uri = parse_uri(value[1:-1])
+    [line] = made().lines(("c", "f", CALLER), CALLEE, endpoint, endpoint, is_sips=False)
+    assert line.startswith("Record-Route: <") and line.endswith(">")
+    uri = parse_uri(line[15:-1])
     assert isinstance(uri, SipUri)
     assert (uri.scheme, uri.host, uri.port, uri.lr) == ("sip", endpoint.host, endpoint.port, True)
-    # Only where no UDP is beside it does the URI have to say which transport.
-    assert uri.transport == ("TCP" if endpoint is LONELY else None)
+    assert uri.transport == (None if endpoint.transport == "UDP" else endpoint.transport)
 
 
 def test_either_party_may_show_the_proof() -> None:
     record_route = made()
-    proof = record_route.proof_in_line(f"Route: {record_route.value(('c', 'f'), UDP, CALLER, CALLEE)}", UDP)
+    proof = record_route.proof_in_line(route_of(record_route.lines(("c", "f", CALLER), CALLEE, UDP, UDP, is_sips=False)[0]))
     assert proof == record_route.proof("c", "f", CALLER, CALLEE)
     assert record_route.standing(proof, request(to_tag="t"), CALLER) == AT_HOME
     assert record_route.standing(proof, request(from_tag="t", to_tag="f"), CALLEE) == AT_HOME
@@ -134,12 +138,97 @@ def test_another_key_makes_another_proof() -> None:
     ],
 )
 def test_only_our_entry_to_the_letter_is_read_quickly(line: str) -> None:
-    assert made().proof_in_line(line, UDP) is None
-    assert made().proof_in_line("Route: <sip:192.0.2.1:5060;lr;proof=abc>", UDP) == "abc"
+    assert made().proof_in_line(line) is None
+    assert made().proof_in_line("Route: <sip:192.0.2.1:5060;lr;proof=abc>") == "abc"
 
 
 def test_a_callid_of_any_octets_has_a_proof() -> None:
     odd = request(call_id="\udcff\udcfe", to_tag="t")
     record_route = made()
-    proof = record_route.proof_in_line(f"Route: {record_route.value((odd.call_id, 'f'), UDP, CALLER, CALLEE)}", UDP)
+    proof = record_route.proof_in_line(route_of(record_route.lines((odd.call_id, "f", CALLER), CALLEE, UDP, UDP, is_sips=False)[0]))
     assert proof is not None and record_route.standing(proof, odd, CALLER) == AT_HOME
+
+
+TLS = Endpoint("TLS", "192.0.2.1", 5061)
+WS = Endpoint("WS", "192.0.2.1", 80)
+WSS = Endpoint("WSS", "192.0.2.1", 443)
+OF = ("c", "f", CALLER)
+
+
+def with_everything() -> RecordRoute:
+    record_route = RecordRoute(b"k" * 32)
+    record_route.serve([UDP, TCP, SIX, TLS, WS, WSS])
+    return record_route
+
+
+def uris_of(lines: tuple[str, ...]) -> list[str]:
+    """The URIs of Record-Route lines, without the proof."""
+    return [line.removeprefix("Record-Route: <").removesuffix(">").partition(";proof=")[0] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("came", "goes", "entries"),
+    [
+        (UDP, TCP, ["sip:192.0.2.1:5060;transport=tcp;lr", "sip:192.0.2.1:5060;lr"]),
+        (TCP, UDP, ["sip:192.0.2.1:5060;lr", "sip:192.0.2.1:5060;transport=tcp;lr"]),
+        (UDP, SIX, ["sip:[2001:db8::1]:5060;lr", "sip:192.0.2.1:5060;lr"]),
+        (SIX, TLS, ["sip:192.0.2.1:5061;transport=tls;lr", "sip:[2001:db8::1]:5060;lr"]),
+        (WS, UDP, ["sip:192.0.2.1:5060;lr", "sip:192.0.2.1:80;transport=ws;lr"]),
+        (UDP, WSS, ["sip:192.0.2.1:443;transport=wss;lr", "sip:192.0.2.1:5060;lr"]),
+    ],
+)
+def test_between_two_endpoints_there_are_two_entries(came: Endpoint, goes: Endpoint, entries: list[str]) -> None:
+    """RFC 5658 §5: the callee sees its own side on top, the caller at the end."""
+    record_route = with_everything()
+    lines = record_route.lines(OF, CALLEE, came, goes, is_sips=False)
+    assert uris_of(lines) == entries
+    # One proves the dialog, both are ours to the letter.
+    assert [record_route.proof_in_line(route_of(line)) for line in lines] == ["", record_route.proof(*OF, CALLEE)]
+
+
+@pytest.mark.parametrize(
+    ("came", "goes", "entries"),
+    [
+        (TLS, TLS, ["sips:192.0.2.1:5061;lr"]),
+        (WSS, TLS, ["sips:192.0.2.1:5061;lr", "sips:192.0.2.1:443;transport=ws;lr"]),
+        (TLS, WSS, ["sips:192.0.2.1:443;transport=ws;lr", "sips:192.0.2.1:5061;lr"]),
+        (UDP, TLS, ["sips:192.0.2.1:5061;lr"]),
+    ],
+)
+def test_where_a_sips_uri_is_called_every_entry_is_one(came: Endpoint, goes: Endpoint, entries: list[str]) -> None:
+    """§16.6 item 4; RFC 5630 §4: what comes back over an entry of ours is as secure as what went."""
+    assert uris_of(with_everything().lines(OF, CALLEE, came, goes, is_sips=True)) == entries
+
+
+def test_a_party_behind_a_nat_is_found_down_its_flow() -> None:
+    record_route = made()
+    down = "udp-192.0.2.1-5060-198.51.100.1-40001"
+    proof = record_route.proof("c", "f", party(CALLER, down), CALLEE)
+    assert record_route.standing(proof, request(to_tag="t"), CALLER) == AT_HOME
+    assert record_route.standing(proof, request(from_tag="t", to_tag="f"), CALLEE) == AT_HOME
+    assert record_route.standing(proof, request(from_tag="t", to_tag="f"), CALLER) == ELSEWHERE
+    # What the callee sends goes down the flow; what the caller sends goes to the callee's Contact.
+    assert record_route.flow_name(proof, request(from_tag="t", to_tag="f")) == down
+    assert record_route.flow_name(proof, request(to_tag="t")) == ""
+    assert record_route.is_party(proof, CALLER) and record_route.is_party(proof, CALLEE) and not record_route.is_party(proof, down)
+    [line] = record_route.lines(("c", "f", party(CALLER, down)), CALLEE, UDP, UDP, is_sips=False)
+    assert record_route.proof_in_line(route_of(line)) == proof
+    uri = parse_uri(line[15:-1])
+    assert isinstance(uri, SipUri) and record_route.proof_in(uri) == proof
+
+
+def test_a_flow_in_a_proof_cannot_be_changed() -> None:
+    record_route = made()
+    proof = record_route.proof("c", "f", CALLER, party(CALLEE, "tcp-7-run1"))
+    assert record_route.flow_name(proof, request(to_tag="t")) == "tcp-7-run1"
+    for forged in (proof.replace("tcp-7", "tcp-8"), proof.replace("~tcp-7-run1", ""), proof + "-1"):
+        assert record_route.standing(forged, request(to_tag="t"), CALLER) == UNPROVEN
+        assert record_route.flow_name(forged, request(to_tag="t")) == ""
+
+
+def test_of_several_proofs_the_last_is_on_the_side_of_whom_a_request_is_for() -> None:
+    record_route = made()
+    first = record_route.proof("c", "f", party(CALLER, "tcp-1-run1"), "192.0.2.1")
+    second = record_route.proof("c", "f", "192.0.2.1", party(CALLEE, "tcp-2-run1"))
+    assert record_route.flow_name(f"{first},{second}", request(to_tag="t")) == "tcp-2-run1"
+    assert record_route.flow_name(f"{second},{first}", request(from_tag="t", to_tag="f")) == "tcp-1-run1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.address import Flow, Target
+from ringback.address import Endpoint, Flow, Target
 from ringback.message.message import Request
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Acknowledgement:
                 self.send()
                 return
 
-    def _render(self, via: str) -> bytes:
+    def _render(self, via: str, _: Endpoint) -> bytes:
         assert self._ack is not None, "it was not sent yet"
         self._ack.headers.replace_first("Via", via)
         return self._ack.to_bytes()

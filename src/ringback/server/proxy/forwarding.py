@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.uri import SipUri, parse_uri
@@ -48,6 +50,16 @@ def next_hop(request: Request, uri: str) -> tuple[Request, str, str]:
     return copy, str(hop), str(hop)
 
 
+def is_for_sips(request: Request, uri: str) -> bool:
+    """Whether a request for a target is to be secure throughout: its Request-URI or the next hop's URI is sips (§16.6 item 4)."""
+    if uri[:5].lower() == "sips:":
+        return True
+    if "route" not in request.headers.keys:
+        return False
+    hop = request.routes[0].uri
+    return isinstance(hop, SipUri) and hop.scheme == "sips"
+
+
 def _without_repeated(keys: list[str], lines: list[str], key: str) -> tuple[list[str], list[str]]:
     """The lines with only the first of those under one key (RFC 5393 §5.3.3: Max-Breadth stands once)."""
     first = keys.index(key)
@@ -55,11 +67,11 @@ def _without_repeated(keys: list[str], lines: list[str], key: str) -> tuple[list
     return [keys[index] for index in kept], [lines[index] for index in kept]
 
 
-def forwarded(request: Request, uri: str, max_breadth: int, record_route: str | None, via: str) -> bytes:
+def forwarded(request: Request, uri: str, max_breadth: int, record_routes: Sequence[str], via: str) -> bytes:
     """The octets of a request's copy for one next hop.
 
-    Max-Forwards is one less, Max-Breadth and our Via are there, our Record-Route where one is wanted, and Content-Length for the sake of
-    streams (item 9); every other line is as it came, in its order. The request itself stays as it is.
+    Max-Forwards is one less, Max-Breadth and our Via are there, our Record-Route lines where any are wanted, and Content-Length for the
+    sake of streams (item 9); every other line is as it came, in its order. The request itself stays as it is.
     """
     headers = request.headers
     keys = headers.keys
@@ -77,10 +89,10 @@ def forwarded(request: Request, uri: str, max_breadth: int, record_route: str | 
     if "content-length" not in keys:
         lines.append(f"Content-Length: {len(request.body)}")
     top = keys.index("via")
-    if record_route is not None:
+    if record_routes:
         # Before any other Record-Route; with none there, below the Vias.
         place = keys.index("record-route") if "record-route" in keys else top + keys.count("via")
-        lines.insert(place, f"Record-Route: {record_route}")
+        lines[place:place] = record_routes
     lines.insert(top, f"Via: {via}")
     head = "\r\n".join([f"{request.method} {uri} SIP/2.0", *lines, "", ""]).encode("utf-8", "surrogateescape")
     return head + request.body if request.body else head

@@ -25,7 +25,7 @@ def preprocess(request: Request, endpoint: Endpoint, domains: Domains, record_ro
     while "route" in headers.keys:
         # The usual Route is our own entry to the letter, alone in its line: then no URI needs parsing.
         index = headers.keys.index("route")
-        found = record_route.proof_in_line(headers.lines[index], endpoint)
+        found = record_route.proof_in_line(headers.lines[index])
         if found is not None:
             headers.remove_line(index)
         else:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ringback.address import Flow, Target
+from ringback.address import Endpoint, Flow, Target
 from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
 from ringback.server.proxy.destination import Destination
-from ringback.server.proxy.forwarding import forwarded, may_begin_dialog, next_hop
+from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.response_context import Branch, ResponseContext
 from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
@@ -136,7 +135,7 @@ class Proxy:
             return
         is_invite = request.method == "INVITE"
         stays = self._config.record_route and may_begin_dialog(request.method)
-        begins = (request.call_id, request.from_tag or "") if stays else None
+        begins = (request.call_id, request.from_tag or "", event.flow.host) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
         if may_lead is not None and ("route" in request.headers.keys or not self._names_address_of_record(place)):
             self._keep(context, now, request)
@@ -260,7 +259,7 @@ class Proxy:
         if targets and may_lead(targets[0].host):
             breadth = self._breadth(copy)
             branch = f"z9hG4bK{self._token()}"
-            addressed = self._stack.address(targets[0], branch, partial(forwarded, copy, uri, breadth, None), flow.endpoint)
+            addressed = self._stack.address(targets[0], branch, lambda via, _: forwarded(copy, uri, breadth, (), via), flow.endpoint)
             if addressed is not None:
                 way, octets = addressed
                 self._stack.layer.outgoing.append((octets, way))
@@ -295,14 +294,18 @@ class Proxy:
             text += LOOP_SEPARATOR + context.loop_hash
         flow = context.transaction.flow
         dialog = context.begins
-        record_route = None if dialog is None else self._record_route.value(dialog, flow.endpoint, flow.host, target.host)
-        addressed = self._stack.address(
-            target,
-            text,
-            partial(forwarded, copy, uri, branch.breadth, record_route),
-            flow.endpoint,
-            any_size=any_size,
-        )
+        came = flow.endpoint
+
+        def render(via: str, goes: Endpoint) -> bytes:
+            if dialog is None:
+                return forwarded(copy, uri, branch.breadth, (), via)
+            if goes.transport != target.transport:
+                # Only this one request was too large for datagrams (§18.1.1).
+                goes = came
+            lines = self._record_route.lines(dialog, target.host, came, goes, is_sips=is_for_sips(copy, uri))
+            return forwarded(copy, uri, branch.breadth, lines, via)
+
+        addressed = self._stack.address(target, text, render, came, any_size=any_size)
         if addressed is None:
             return None
         flow, octets = addressed

@@ -1,8 +1,11 @@
-"""Our own Record-Route entry, and how it proves a dialog (RFC 3261 §16.4, §16.6 item 4).
+"""Our own Record-Route entries, and how they prove a dialog and lead back to its parties (RFC 3261 §16.4, §16.6 item 4, RFC 5658).
 
-The URI carries a keyed digest over Call-ID, the caller's tag and the addresses of both parties, and these addresses in the clear. An
-in-dialog request is relayed only where it shows that digest again: whoever never had a dialog through this proxy cannot make one up, and
-whoever has only overheard one is not at its party's address. The key lives in the store, so dialogs outlive a restart.
+A URI carries a keyed digest over Call-ID, the caller's tag and both parties, and these parties in the clear: the address of each, and the
+flow it is reached down where it is reached in no other way (RFC 5626 §5.3). An in-dialog request is relayed only where it shows that digest
+again: whoever never had a dialog through this proxy cannot make one up, and whoever has only overheard one is not at its party's address.
+The key lives in the store, so dialogs outlive a restart.
+
+Where a dialog goes in over one endpoint and out over another there are two entries, and each party sees on top the one on its own side.
 """
 
 from __future__ import annotations
@@ -15,17 +18,23 @@ from ringback.message.message import Request
 from ringback.message.uri import SipUri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ringback.address import Endpoint
 
 UNPROVEN, ELSEWHERE, AT_HOME = range(3)
 """What a proof says of a request: nothing; that its dialog exists; and that the party it claims to come from is at the very address."""
 
 _PARAMETER = "proof"
+_LOOSE_AND_PROVEN = f";lr;{_PARAMETER}="
 # 80 bits, as RFC 2104 §5 allows a digest to be cut to half and no less than 80: an attacker has one try per datagram.
 _DIGEST_BYTES = 10
 _DIGEST_DIGITS = 2 * _DIGEST_BYTES
-# Between the caller's address and the callee's; no address has it as `_code` writes them.
+# Between the caller and the callee, and between a party's address and the name of its flow; neither has it as they are written here.
 _SEPARATOR = "y"
+_DOWN = "~"
+# What the names of flows consist of beside letters and digits.
+_MARKS = str.maketrans("", "", "-._~")
 
 
 @lru_cache(maxsize=4096)
@@ -34,47 +43,66 @@ def _code(host: str) -> str:
     return host.partition("%")[0].replace(".", "x").replace(":", "z")
 
 
+def party(host: str, flow_name: str) -> str:
+    """A party that is reached only down a flow, as `RecordRoute` takes it in place of its address."""
+    return f"{host}{_DOWN}{flow_name}"
+
+
+def _parties(hosts: str) -> tuple[str, str]:
+    caller, _, callee = hosts.partition(_SEPARATOR)
+    return caller, callee
+
+
 class RecordRoute:
-    """Makes the Record-Route value of a dialog and knows it again in Route or Request-URI."""
+    """Makes the Record-Route lines of a dialog and knows them again in Route or Request-URI."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._beginnings: dict[Endpoint, str] = {}
-        self._route_lines: dict[Endpoint, str] = {}
+        self._uris: dict[tuple[Endpoint, bool], str] = {}
+        self._route_lines: dict[str, str] = {}
+        self._secure: Endpoint | None = None
 
-    def serve(self, endpoints: list[Endpoint]) -> None:
-        """Names the listening points. The URI names a transport only where its address has no UDP beside it (§16.6 item 4)."""
-        datagram = {(e.host, e.port) for e in endpoints if e.transport == "UDP"}
-        self._beginnings = {}
-        self._route_lines = {}
-        for endpoint in endpoints:
-            transport = "" if (endpoint.host, endpoint.port) in datagram else f";transport={endpoint.transport.lower()}"
-            self._beginnings[endpoint] = beginning = f"<sip:{endpoint.sent_by}{transport};lr;{_PARAMETER}="
-            self._route_lines[endpoint] = f"Route: {beginning}"
+    def serve(self, endpoints: Sequence[Endpoint]) -> None:
+        """Names the listening points."""
+        self._uris = {(endpoint, is_sips): _uri(endpoint, is_sips) for endpoint in endpoints for is_sips in (False, endpoint.is_secure)}
+        # What an entry of ours is in Route, to the letter, as far as it is the same in every dialog.
+        self._route_lines = {f"Route: <{uri}": f"Route: <{uri};lr>" for uri in self._uris.values()}
+        self._secure = next((endpoint for endpoint in endpoints if endpoint.transport == "TLS"), None)
 
     def proof(self, call_id: str, tag: str, caller: str, callee: str) -> str:
-        """What stands for a dialog of this Call-ID and caller's tag between two addresses."""
-        hosts = f"{_code(caller)}{_SEPARATOR}{_code(callee)}"
+        """What stands for a dialog of this Call-ID and caller's tag between two parties, each an address or made by `party`."""
+        hosts = f"{_coded(caller)}{_SEPARATOR}{_coded(callee)}"
         return self._digest(call_id, tag, hosts) + hosts
 
     def _digest(self, call_id: str, tag: str, hosts: str) -> str:
         text = f"{hosts}/{len(call_id)}:{call_id}{tag}".encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, text, "sha256")[:_DIGEST_BYTES].hex()
 
-    def value(self, dialog: tuple[str, str], endpoint: Endpoint, caller: str, callee: str) -> str:
-        """The Record-Route value for a dialog, of which Call-ID and caller's tag are known already.
+    def lines(self, dialog: tuple[str, str, str], callee: str, came: Endpoint, goes: Endpoint, *, is_sips: bool) -> tuple[str, ...]:
+        """The Record-Route lines for a dialog, of which Call-ID, caller's tag and caller are known already.
 
-        Its first request was received on `endpoint` from the address `caller` and goes to `callee`.
+        Its first request came over the endpoint `came` and leaves by `goes`; `is_sips` where its next hop is a sips URI: then every entry
+        is one (§16.6 item 4).
         """
-        return f"{self._beginnings[endpoint]}{self.proof(*dialog, caller, callee)}>"
+        if is_sips and not came.is_secure:
+            # Nothing secure may be asked for where nothing secure is listening: what comes back has to come over TLS as well.
+            came = goes if goes.is_secure else self._secure or came
+        uri = self._uris[came, is_sips and came.is_secure]
+        call_id, tag, caller = dialog
+        entry = f"Record-Route: <{uri}{_LOOSE_AND_PROVEN}{self.proof(call_id, tag, caller, callee)}>"
+        if came is goes:
+            return (entry,)
+        # One is enough to prove the dialog: they travel together.
+        return f"Record-Route: <{self._uris[goes, is_sips and goes.is_secure]};lr>", entry
 
-    def proof_in_line(self, line: str, endpoint: Endpoint) -> str | None:
-        """The proof within a raw Route line where that is nothing but our own entry, to the letter; else None."""
-        beginning = self._route_lines[endpoint]
-        if line.startswith(beginning) and line[-1] == ">":
-            proof = line[len(beginning) : -1]
-            if proof.isalnum():
-                return proof
+    def proof_in_line(self, line: str) -> str | None:
+        """The proof in a raw Route line that is nothing but an entry of ours, to the letter, "" where it holds none; else None."""
+        beginning, _, proof = line.partition(_LOOSE_AND_PROVEN)
+        if proof:
+            if beginning in self._route_lines and proof[-1] == ">" and (proof[:-1].isalnum() or proof[:-1].translate(_MARKS).isalnum()):
+                return proof[:-1]
+        elif self._route_lines.get(line[:-4]) == line:
+            return ""
         return None
 
     def proof_in(self, uri: SipUri) -> str | None:
@@ -91,17 +119,47 @@ class RecordRoute:
         return self._standing(proofs, request, host)
 
     def _standing(self, proof: str, request: Request, host: str) -> int:
+        sender = self._sides(proof, request)[0]
+        if sender is None:
+            return UNPROVEN
+        return AT_HOME if sender.partition(_DOWN)[0] == _code(host) else ELSEWHERE
+
+    def _sides(self, proof: str, request: Request) -> tuple[str | None, str]:
+        """Which party of a dialog sends a request, and which one it is for; None and "" where that is not proven."""
         given = proof[:_DIGEST_DIGITS].encode("utf-8", "surrogateescape")
         hosts = proof[_DIGEST_DIGITS:]
         call_id = request.call_id
-        caller, _, callee = hosts.partition(_SEPARATOR)
+        caller, callee = _parties(hosts)
         # Either party may send it: the caller's tag is the one in From, or the one in To.
-        for tag, party in ((request.from_tag, caller), (request.to_tag, callee)):
+        for tag, sender, other in ((request.from_tag, caller, callee), (request.to_tag, callee, caller)):
             if tag is not None and hmac.compare_digest(self._digest(call_id, tag, hosts).encode(), given):
-                return AT_HOME if party == _code(host) else ELSEWHERE
-        return UNPROVEN
+                return sender, other
+        return None, ""
+
+    def flow_name(self, proofs: str, request: Request) -> str:
+        """The name of the flow that leads to whom a request of a proven dialog is for; "" where that party is reached at its Contact.
+
+        Where the dialog's first request passed here more than once, the last entry is on that party's side.
+        """
+        if _DOWN not in proofs:
+            return ""
+        return self._sides(proofs.rpartition(",")[2], request)[1].partition(_DOWN)[2]
 
     def is_party(self, proofs: str, host: str) -> bool:
         """Whether a dialog that was proven with these proofs has a party at a numeric address."""
         code = _code(host)
-        return any(code in proof[_DIGEST_DIGITS:].split(_SEPARATOR) for proof in proofs.split(","))
+        return any(code == party.partition(_DOWN)[0] for proof in proofs.split(",") for party in proof[_DIGEST_DIGITS:].split(_SEPARATOR))
+
+
+def _uri(endpoint: Endpoint, is_sips: bool) -> str:
+    """The URI of a listening point. UDP is what a sip URI means by itself, TLS what a sips URI does (RFC 3263 §4.1)."""
+    transport = endpoint.transport
+    if is_sips:
+        return f"sips:{endpoint.sent_by}{';transport=ws' if transport == 'WSS' else ''}"
+    # RFC 7118 names WSS only for sips; who comes over it in a call that need not be secure throughout is told so all the same.
+    return f"sip:{endpoint.sent_by}{'' if transport == 'UDP' else f';transport={transport.lower()}'}"
+
+
+def _coded(party: str) -> str:
+    host, down, flow_name = party.partition(_DOWN)
+    return f"{_code(host)}{down}{flow_name}" if down else _code(host)

@@ -103,10 +103,10 @@ class ResponseContext:
         *,
         is_invite: bool,
         breadth: int,
-        begins: tuple[str, str] | None,
+        begins: tuple[str, str, str] | None,
         loop_hash: str | None,
     ) -> None:
-        """`breadth` is the incoming Max-Breadth, `begins` the dialog it may begin and we record-route: Call-ID, caller's tag."""
+        """`breadth` is the incoming Max-Breadth, `begins` the dialog it may begin and we record-route: Call-ID, caller's tag, caller."""
         self._proxy = proxy
         self.transaction = transaction
         self.is_invite = is_invite
