@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.parser import parse_datagram
 from ringback.transport.endpoint import SocketAddress, address_error, is_multicast, is_wildcard, reaching, socket_address
+from ringback.transport.stun import stun_answer
 from ringback.transport.udp import is_keepalive
 from ringback.transport.user import TransportUser
 
@@ -72,10 +73,13 @@ class SimulatedUdp:
     def receive(self, data: bytes, source: tuple[str, int], destination: tuple[str, int]) -> None:
         """Takes a datagram that has arrived."""
         user = self._user
-        if is_keepalive(data):
-            user.counts.keepalives += 1
-            return
         remote: SocketAddress = (*source, 0, 0) if ":" in source[0] else source
+        answer = stun_answer(data, *source)
+        if answer is not None or is_keepalive(data):
+            user.counts.keepalives += 1
+            if answer is not None:
+                self._send(answer, Flow(self._heard[destination], remote))
+            return
         try:
             user.received(parse_datagram(data, user.message_limits), data, Flow(self._heard[destination], remote))
         finally:

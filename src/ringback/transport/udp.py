@@ -14,6 +14,7 @@ from ringback.message.parser import parse_datagram
 from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.icmp import read_error
 from ringback.transport.socket_options import allow_fragments, ask_for_errors, enlarge_buffer
+from ringback.transport.stun import stun_answer
 from ringback.transport.user import TransportUser
 
 # How many datagrams one wake-up takes: enough that the loop's own cost vanishes, few enough that timers and streams get their turn.
@@ -108,7 +109,7 @@ class UdpSocket:
                     self._take_icmp_errors()
                     continue
                 count += 1
-                if (len(data) < 5 or data[0] < 33) and is_keepalive(data):
+                if (len(data) < 5 or data[0] < 33) and self._took_keepalive(data, remote):
                     user.counts.keepalives += 1
                 else:
                     batch.append((data, remote))
@@ -121,6 +122,16 @@ class UdpSocket:
             else:
                 user.batch_ended()
         return count
+
+    def _took_keepalive(self, data: bytes, remote: SocketAddress) -> bool:
+        """Whether a datagram was no message but a sign of life; STUN's is answered (RFC 5626 §4.4.2)."""
+        if is_keepalive(data):
+            return True
+        answer = stun_answer(data, remote[0], remote[1])
+        if answer is None:
+            return False
+        self.send(answer, self.flow(remote))
+        return True
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends one datagram now, or as soon as the operating system takes it; failures are reported, never raised."""
