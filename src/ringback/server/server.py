@@ -13,6 +13,7 @@ from ringback.server.config import Config
 from ringback.server.core import ServerCore
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
+from ringback.server.drain import Drain
 from ringback.server.flows import Flows
 from ringback.server.location.location import Location
 from ringback.server.proxy.record_route import RecordRoute
@@ -24,8 +25,6 @@ from ringback.transport.listening import listen
 from ringback.transport.resolver import Resolver
 from ringback.transport.transports import Transports
 
-# Seconds from the last final response to its ACK: T1, the round trip that every timer reckons with (§17.1.1.1).
-_LAST_ACK = 0.5
 # Seconds after which a changed password counts; a look costs some microseconds.
 _USERS_EVERY = 1.0
 
@@ -53,6 +52,8 @@ class Server:
         self.config = config
         self.counts = Counts()
         self.domains = Domains(config.domains)
+        self.leaving = asyncio.Event()
+        """Set by whoever wants it to end, for whoever runs it: then drain, then close."""
         self._observer = observer
         self._report = report or logger.warning
         self._open_transports = open_transports
@@ -90,6 +91,7 @@ class Server:
                 counts=self.counts,
                 report=self._report,
             )
+            self.leave = Drain(self.core, config.drain, self.leaving)
             stack = self.core.stack
             stack.observer = self._observer
             self.transports = self._open_transports(
@@ -104,12 +106,18 @@ class Server:
             stack.attach(self.transports)
             await self._listen()
             undo.pop_all()
+            self._started_at = loop.time()
             if self.access is not None and self._store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
 
     def _secret(self, name: str) -> bytes:
         """A key that outlives a restart where anything does."""
         return secrets.token_bytes(32) if self._store is None else self._store.secret(name)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it has been listening."""
+        return asyncio.get_running_loop().time() - self._started_at
 
     @property
     def access(self) -> Access | None:
@@ -164,14 +172,8 @@ class Server:
 
     async def drain(self) -> None:
         """Refuses what is new with 503 and Retry-After and waits for what is under way, at most as long as configured."""
-        self.core.is_draining = True
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.config.drain.seconds
-        while self.core.proxy.unanswered and loop.time() < end:  # noqa: ASYNC110 - looked at, so that no answered call has to tell
-            await asyncio.sleep(0.05)
-        if any(transaction.method == "INVITE" for transaction in self.core.layer.servers.values()):
-            # The ACK of the last 2xx passes through here as well, though no transaction waits for it.
-            await asyncio.sleep(min(_LAST_ACK, max(end - loop.time(), 0.0)))
+        self.leave.begin()
+        await self.leave.finish()
 
     async def close(self) -> None:
         """Stops listening, commits what is staged, lets the store go."""

@@ -13,6 +13,7 @@ from msgspec.structs import force_setattr
 
 from ringback.address import Endpoint
 from ringback.server.config.access import AccessConfig
+from ringback.server.config.control import ControlConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
@@ -80,6 +81,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trace: TraceConfig = TraceConfig()
     transport: TransportConfig = TransportConfig()
     drain: DrainConfig = DrainConfig()
+    control: ControlConfig = ControlConfig()
 
     def __post_init__(self) -> None:
         force_setattr(self, "domains", domain_names(self.domains, "domains"))

@@ -45,7 +45,8 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     data = _beside(config.data, folder if "data" in raw and "data" not in options else Path())
     trace_file = _beside(config.trace.file, Path() if "file" in options.get("trace", {}) else folder)
     trace = msgspec.structs.replace(config.trace, file=trace_file)
-    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace)
+    control = msgspec.structs.replace(config.control, socket=_beside(config.control.socket, folder))
+    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace, control=control)
 
 
 def _load(file: Path) -> dict[str, Any]:

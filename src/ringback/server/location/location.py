@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -137,6 +137,11 @@ class Location:
         finally:
             if collecting:
                 gc.enable()
+
+    @property
+    def by_aor(self) -> Mapping[str, Sequence[Binding]]:
+        """Every binding by its address-of-record, some perhaps expired; for reading."""
+        return self._by_aor
 
     def __len__(self) -> int:
         """How many bindings are held, those expired in the last few seconds included."""

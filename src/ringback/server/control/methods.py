@@ -1,0 +1,20 @@
+"""What a server can be asked over its control socket: a new method is a function and one line here."""
+
+from ringback.server.control.json_rpc import table
+from ringback.server.control.registrations import registrations, unregister
+from ringback.server.control.steering import drain, log_level, reload, resume
+from ringback.server.control.watching import calls, status, transactions
+
+METHODS = table(
+    [
+        status,
+        registrations,
+        unregister,
+        calls,
+        transactions,
+        reload,
+        drain,
+        resume,
+        log_level,
+    ]
+)
