@@ -4,6 +4,7 @@ import click
 
 from ringback.cli.answer import answer
 from ringback.cli.call import call
+from ringback.cli.ctl import ctl
 from ringback.cli.message import message
 from ringback.cli.ping import ping
 from ringback.cli.refer import refer
@@ -21,6 +22,7 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(user)
+main.add_command(ctl)
 main.add_command(ping)
 main.add_command(call)
 main.add_command(answer)

@@ -25,6 +25,7 @@ from ringback.trace.trace import Sink, Trace
 
 if TYPE_CHECKING:
     from ringback.server.config import Config
+    from ringback.server.drain import Drain
     from ringback.server.server import Server
 
 
@@ -96,14 +97,15 @@ def serve(
 
 
 async def _run(config: Config, observer: Trace | None) -> None:
+    from ringback.server.operation import Operation
     from ringback.server.routing_file import RoutingFileError
     from ringback.server.server import Server
     from ringback.server.store import StoreError
 
-    stopping, at_once = asyncio.Event(), asyncio.Event()
+    at_once = asyncio.Event()
 
     def stop() -> None:
-        (at_once if stopping.is_set() else stopping).set()
+        (at_once if server.leaving.is_set() else server.leaving).set()
 
     server = Server(config, observer=observer, report=_say)
     loop = asyncio.get_running_loop()
@@ -118,25 +120,32 @@ async def _run(config: Config, observer: Trace | None) -> None:
     except OSError as error:
         raise Fault(os_fault(error)) from None
     try:
-        loop.add_signal_handler(signal.SIGHUP, _reload, server)
-        with calmed():
-            _announce(server)
-            await stopping.wait()
-            _say(f"ending: what is under way may take {config.drain.seconds:g} s; a second signal ends at once")
-            await _either(server.drain(), at_once.wait())
+        async with Operation(server, _say):
+            loop.add_signal_handler(signal.SIGHUP, _reload, server)
+            with calmed():
+                _announce(server)
+                await _drained(server.leave, at_once)
+    except OSError as error:
+        raise Fault(os_fault(error)) from None
     finally:
         await server.close()
 
 
-async def _either(*awaitables: Any) -> None:
-    """Waits for the first to be done and gives up the others."""
-    tasks = [asyncio.ensure_future(one) for one in awaitables]
-    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    for task in done:
-        task.result()
+async def _drained(leave: Drain, at_once: asyncio.Event) -> None:
+    """Returns when the server was made to end and all is done, or `at_once`."""
+    while True:
+        await leave.leaving.wait()
+        leave.begin()
+        seconds = max(leave.config.seconds, leave.config.calls_seconds)
+        _say(f"ending: what is under way may take {seconds:g} s; a second signal ends at once")
+        tasks = [asyncio.ensure_future(leave.finish()), asyncio.ensure_future(at_once.wait())]
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if any(task.result() for task in done):
+            return
+        _say("ending no more: everything is served again")
 
 
 def _reload(server: Server) -> None:

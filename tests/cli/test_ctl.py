@@ -1,0 +1,127 @@
+"""`ringback ctl` beside a server that runs: what it shows, what it does, how it ends."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from tests.cli.running import say
+from tests.cli.serving import PATIENCE, Serving, serving
+from tests.interop.wire import Peer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the server has its data."""
+    return tmp_path / "kept"
+
+
+@pytest.fixture
+def server(tmp_path: Path, folder: Path) -> Iterator[Serving]:
+    """A server of example.test with a control socket."""
+    data = ("--listen", "udp://127.0.0.1:0", "--data", str(folder), "--domain", "example.test")
+    with serving(*data, folder=tmp_path) as started:
+        yield started
+
+
+def ctl(folder: Path, *arguments: str) -> Result:
+    return say("ctl", *arguments, "--data", str(folder))
+
+
+def done(folder: Path, *arguments: str) -> str:
+    """What a command says that must end with 0."""
+    result = ctl(folder, *arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_status(server: Serving, folder: Path) -> None:
+    lines = dict(line.split(maxsplit=1) for line in done(folder, "status").splitlines())
+    assert lines["state"].startswith(f"serving, process {server.process.pid}, version 0.")
+    assert lines["listening"].split() == [f"udp://127.0.0.1:{server.port}", f"tcp://127.0.0.1:{server.port}"]
+    assert lines["domains"].strip() == "example.test"
+    assert lines["calls"].strip() == "0 being set up"
+    told = json.loads(done(folder, "status", "--json"))
+    assert (told["state"], told["registrations"], told["data"]) == ("serving", 0, str(folder))
+
+
+def test_registrations_are_listed_and_ended(server: Serving, folder: Path) -> None:
+    assert done(folder, "registrations") == "no registrations\n"
+    with Peer(("127.0.0.1", server.port)) as phone:
+        for user in ("ann", "bob"):
+            assert phone.ask(phone.register(user, phone.contact(user))).status == 200
+        me = phone.here[1]
+    listed = done(folder, "registrations").splitlines()
+    assert listed[0].split() == ["user", "contact", "q", "expires", "in", "from"]
+    assert [line.split()[:3] for line in listed[2:]] == [[f"{u}@example.test", f"sip:{u}@127.0.0.1:{me}", "1"] for u in ("ann", "bob")]
+    assert len(done(folder, "registrations", "bob").splitlines()) == 3
+    assert done(folder, "registrations", "--limit", "1").splitlines()[-1] == "1 of 2 registrations"
+    assert done(folder, "unregister", "bob@example.test") == f"removed sip:bob@127.0.0.1:{me}\n"
+    again = ctl(folder, "unregister", "bob@example.test")
+    assert (again.exit_code, again.output) == (1, "ringback: bob@example.test has no registration\n")
+    assert json.loads(done(folder, "registrations", "--json"))["total"] == 1
+
+
+def test_nothing_under_way_is_said_in_words(server: Serving, folder: Path) -> None:
+    assert server.process.poll() is None
+    assert done(folder, "calls") == "no calls being set up\n"
+    assert done(folder, "transactions") == "no transactions\n"
+
+
+def test_the_log_level(server: Serving, folder: Path) -> None:
+    assert server.process.poll() is None
+    assert done(folder, "log-level", "debug") == "debug\n"
+    assert done(folder, "log-level") == "debug\n"
+    assert ctl(folder, "log-level", "loud").exit_code == 2
+
+
+def test_a_drain_may_be_taken_back_until_the_server_has_ended(server: Serving, folder: Path) -> None:
+    assert done(folder, "drain", "--stay") == "draining: 0 requests under way, it stays until resumed\n"
+    assert done(folder, "status").startswith("state          draining for ")
+    assert say("ping", f"sip:127.0.0.1:{server.port}").exit_code == 1
+    assert done(folder, "resume") == "serving\n"
+    assert say("ping", f"sip:127.0.0.1:{server.port}").exit_code == 0
+    refused = ctl(folder, "resume")
+    assert (refused.exit_code, refused.output) == (1, "ringback: the server is not draining\n")
+    assert "then it ends" in done(folder, "drain")
+    assert server.process.wait(PATIENCE) == 0
+    server.hear("ending")
+    gone = ctl(folder, "status")
+    assert (gone.exit_code, gone.output) == (2, f"ringback: {folder}/control.sock: no server runs there\n")
+
+
+def test_where_no_server_can_be_said_to_run_it_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.toml"
+    file.write_text('data = ":memory:"\n')
+    result = say("ctl", "status", "--config", str(file))
+    assert result.exit_code == 2
+    assert result.output.startswith("ringback: a server with this configuration has no control socket; name it")
+    assert say("ctl", "status", "--socket", str(tmp_path / "s")).output == f"ringback: {tmp_path}/s: no server runs there\n"
+    file.write_text("[control]\nplug = 1\n")
+    result = say("ctl", "status", "--config", str(file))
+    assert result.output == f"ringback: {file}: control.plug: no such key; allowed are enabled, socket\n"
+
+
+def test_a_socket_of_ones_own_and_a_server_that_finds_it_taken(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.toml"
+    file.write_text('[control]\nsocket = "mine"\n')
+    config = ("--config", str(file))
+    with serving(*config, folder=tmp_path) as server:
+        status = json.loads(say("ctl", "status", "--json", *config).output)
+        assert status["listening"][0] == f"udp://127.0.0.1:{server.port}"
+        second = say("serve", "--auth", "none", "--data", ":memory:", "--listen", "udp://127.0.0.1:0", *config)
+        assert (second.exit_code, second.output) == (2, f"ringback: {tmp_path}/mine: another server answers there\n")
+        assert say("ctl", "status", *config).exit_code == 0
+        assert server.end() == 0
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_data_folder_too_deep_for_a_socket_is_served_all_the_same(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    with serving("--listen", "udp://127.0.0.1:0", "--data", str(deep), folder=tmp_path) as server:
+        assert "no control socket: " in " ".join(server.said)
+        assert "[control] socket" in " ".join(server.said)
+        assert say("ping", f"sip:127.0.0.1:{server.port}").exit_code == 0
+        assert server.end() == 0
