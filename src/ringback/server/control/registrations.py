@@ -37,7 +37,9 @@ def _shown(binding: Binding, now: float) -> dict[str, Any]:
         "q": binding.q,
         "expires_in": round(binding.expires_at - now),
         "source": binding.source,
-        "path": binding.path,
+        "path": list(binding.route),
+        "instance": binding.instance,
+        "reg_id": binding.reg_id,
         "call_id": binding.call_id,
     }
 

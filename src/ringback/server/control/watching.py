@@ -81,7 +81,7 @@ def _call(transaction: ServerTransaction) -> dict[str, Any]:
         # It was answered since, or is such that nobody else could read it either.
         shown |= {"call_id": "", "from": "", "to": "", "uri": ""}
     shown["targets"] = [
-        {"uri": branch.uri, "to": None if branch.transaction is None else _place(branch.transaction.flow)} for branch in branches
+        {"uri": one.destination.uri, "to": None if one.transaction is None else _place(one.transaction.flow)} for one in branches
     ]
     return shown
 
