@@ -96,7 +96,7 @@ def test_the_limits_of_connections() -> None:
         ('auth = "none"\nlisten = []', 'ringback.toml: listen: must name at least one address, such as "udp://0.0.0.0:5060"'),
         (
             'auth = "none"\nlisten = ["127.0.0.1:5060"]',
-            "ringback.toml: listen[0]: '127.0.0.1:5060': must be written udp://ADDRESS:PORT or tcp://ADDRESS:PORT",
+            "ringback.toml: listen[0]: '127.0.0.1:5060': must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT",
         ),
         (
             'auth = "none"\nlisten = ["udp://127.0.0.1:5060", "udp://127.0.0.1"]',
@@ -152,8 +152,8 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, text: str, se
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
-        ("tls://127.0.0.1:5061", "the transport 'tls' is not built yet; allowed are udp and tcp"),
-        ("http://127.0.0.1", "the transport 'http' is unknown; allowed are udp and tcp"),
+        ("ws://127.0.0.1:5061", "the transport 'ws' is not built yet; allowed are udp, tcp and tls"),
+        ("http://127.0.0.1", "the transport 'http' is unknown; allowed are udp, tcp and tls"),
         ("udp://::1:5060", "an IPv6 address is written [::1]:5060"),
         ("udp://[::1", "an IPv6 address is written [::1]:5060"),
         ("udp://[::1]5060", "an IPv6 address is written [::1]:5060"),

@@ -11,6 +11,7 @@ from ringback.address import Endpoint, Flow
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transport import StreamLimits, Transports
+from ringback.transport.tls import Contexts
 
 # Real seconds after which a test that waits for real sockets gives up.
 PATIENCE = 10.0
@@ -35,17 +36,27 @@ def options(branch: str = "1", body: bytes = b"", *, length: bool = True, **fiel
 class Party:
     """Transports and what they reported. `answer`, if given, is called with each message, within `received`."""
 
-    def __init__(self, limits: StreamLimits | None = None) -> None:
+    def __init__(self, limits: StreamLimits | None = None, tls: Contexts | None = None) -> None:
         self.messages: list[Request | Response | Malformed] = []
         self.octets: list[bytes] = []
         self.flows: list[Flow] = []
         self.failures: list[tuple[Flow, str]] = []
         self.batches: list[int] = []  # how many messages had come when each batch ended
+        self.lines: list[str] = []  # for the operator
         self.answer: Callable[[Request | Response | Malformed, Flow], None] | None = None
         self._changed = asyncio.Event()
         self.transports = Transports(
-            self._received, self._failed, batch_ended=self._batch_ended, stream_limits=limits or StreamLimits(sweep=0.02)
+            self._received,
+            self._failed,
+            batch_ended=self._batch_ended,
+            stream_limits=limits or StreamLimits(sweep=0.02),
+            tls=tls,
+            report=self._reported,
         )
+
+    def _reported(self, line: str) -> None:
+        self.lines.append(line)
+        self._changed.set()
 
     def _received(self, message: Request | Response | Malformed, octets: bytes, flow: Flow) -> None:
         self.messages.append(message)
@@ -80,9 +91,11 @@ class Party:
 
 
 @contextlib.asynccontextmanager
-async def party(*listen: str, limits: StreamLimits | None = None) -> AsyncIterator[tuple[Party, list[Endpoint]]]:
+async def party(
+    *listen: str, limits: StreamLimits | None = None, tls: Contexts | None = None
+) -> AsyncIterator[tuple[Party, list[Endpoint]]]:
     """A party that listens ("UDP", "TCP", "UDP ::1" …, any free port), closed at the end."""
-    opened = Party(limits)
+    opened = Party(limits, tls)
     try:
         endpoints = []
         for text in listen:

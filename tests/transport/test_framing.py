@@ -123,7 +123,7 @@ FRAMINGS: dict[str, tuple[bytes, Verdict]] = {
     "space before": (b" " + EMPTY, SILENT),
     # What is no SIP.
     "garbage": (b"\x00\xff\x80garbage\r\n\r\n", SILENT),
-    "garbage without an end": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", WAITS),
+    "garbage without an end": (b"\x80\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", WAITS),
     "HTTP": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", SILENT),
     "another version": (EMPTY.replace(b"SIP/2.0\r", b"SIP/3.0\r", 1), Verdict([], 505)),
     "status line without a status": (RESPONSE.replace(b"200", b"20x") + b"\r\n", SILENT),

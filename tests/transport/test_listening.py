@@ -15,6 +15,7 @@ from ringback.transport.listening import listen, listening_point
         ("tcp://localhost", "TCP", "127.0.0.1", 5060),
         ("UDP://[::1]:0", "UDP", "::1", 0),
         ("udp://[2001:DB8::1]", "UDP", "2001:db8::1", 5060),
+        ("tls://192.0.2.1", "TLS", "192.0.2.1", 5061),
     ],
 )
 def test_a_listening_point_is_a_transport_an_address_and_a_port(uri: str, transport: str, host: str, port: int) -> None:
@@ -26,7 +27,7 @@ def test_a_listening_point_is_a_transport_an_address_and_a_port(uri: str, transp
     ("uri", "fault"),
     [
         ("127.0.0.1:5060", "must be written udp://ADDRESS:PORT"),
-        ("tls://127.0.0.1", "'tls' is not built yet"),
+        ("ws://127.0.0.1", "'ws' is not built yet"),
         ("sctp://127.0.0.1", "'sctp' is unknown"),
         ("udp://::1", "an IPv6 address is written"),
         ("udp://[::1", "an IPv6 address is written"),

@@ -169,7 +169,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "--listen",
         multiple=True,
         metavar="URI",
-        help="udp://ADDRESS:PORT or tcp://ADDRESS:PORT; may be repeated.  [default: any free port]",
+        help="udp://ADDRESS:PORT, tcp://… or tls://…; may be repeated.  [default: any free port]",
     ),
     click.option("--trace", "is_traced", is_flag=True, help="Print every message as a line of a ladder diagram."),
     click.option("--json", "is_json", is_flag=True, help="One JSON object a line."),

@@ -6,14 +6,19 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, cast
 
-from ringback.address import Flow
+from ringback.address import Flow, host_port
 from ringback.message.parser import Malformed, StreamParser
+from ringback.transport.tls.identity import NOBODY
 
 if TYPE_CHECKING:
     from ringback.transport.tcp import TcpTransport
 
 # What is read and thrown away while a peer that was told goodbye still sends; beyond it the connection is cut.
 _DISCARDED_BYTES = 1 << 20
+
+# How a handshake of TLS begins, and the alert that says that none was expected (RFC 8446 §5.1, §6).
+_CLIENT_HELLO = b"\x16\x03"
+_UNEXPECTED = b"\x15\x03\x01\x00\x02\x02\x0a"
 
 # The states of a connection, in the order in which they come.
 UNOPENED, OPENING, OPEN, ENDING, CLOSED = range(5)
@@ -27,6 +32,8 @@ class Connection(asyncio.BufferedProtocol):
         self.flow = flow
         self.domain = domain
         self.is_accepted = is_accepted
+        self.peer = NOBODY
+        """Whom the other end has proven to be."""
         self.state = OPENING if is_accepted else UNOPENED
         self._owner = owner
         self._parser = StreamParser(owner.user.message_limits)
@@ -69,6 +76,9 @@ class Connection(asyncio.BufferedProtocol):
     def take(self, data: bytes) -> None:
         """Cuts what came into messages and passes them on."""
         owner = self._owner
+        if not self._has_spoken and data.startswith(_CLIENT_HELLO):
+            self._refuse_tls()
+            return
         parser = self._parser
         parser.feed(data)
         user = owner.user
@@ -91,6 +101,16 @@ class Connection(asyncio.BufferedProtocol):
             parser.pings = 0
         if isinstance(message, Malformed) and message.is_fatal:
             self.end()
+
+    def _refuse_tls(self) -> None:
+        """Somebody speaks TLS to a port that does not, and would wait for an answer: here is one in his own language."""
+        flow = self.flow
+        self._owner.user.complain(
+            "TLS on a plain port",
+            f"{flow.endpoint.transport} from {host_port(flow.host, flow.port)} to {flow.endpoint.sent_by} refused: it speaks TLS",
+        )
+        self.write(_UNEXPECTED)
+        self.end()
 
     def write(self, data: bytes) -> None:
         """Writes one message to the open stream."""
@@ -172,6 +192,13 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
         else:
             self.lost()
+
+    def fail(self, reason: str) -> None:
+        """Gives up a connection that never came to be; what was written, such as why, still goes out."""
+        self._reason = reason
+        self._enter(CLOSED)
+        if self._transport is not None:
+            self._transport.close()
 
     def lost(self) -> None:
         """Gone: the owner forgets it and tells the failure, if there was one."""

@@ -39,10 +39,10 @@ def listening_point(uri: str, advertised: str | None = None) -> Endpoint:
     scheme, separator, rest = uri.partition("://")
     transport = scheme.upper()
     if not separator:
-        raise ValueError("must be written udp://ADDRESS:PORT or tcp://ADDRESS:PORT")
-    if transport not in ("UDP", "TCP"):
+        raise ValueError("must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT")
+    if transport not in ("UDP", "TCP", "TLS"):
         fault = "not built yet" if transport in DEFAULT_PORTS else "unknown"
-        raise ValueError(f"the transport {_shown(scheme)} is {fault}; allowed are udp and tcp")
+        raise ValueError(f"the transport {_shown(scheme)} is {fault}; allowed are udp, tcp and tls")
     if rest.startswith("["):
         host, bracket, port = rest[1:].partition("]")
         if not bracket or port[:1] not in ("", ":"):

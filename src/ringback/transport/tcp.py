@@ -17,6 +17,7 @@ from ringback.transport.endpoint import SocketAddress, address_error, bound_sock
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listener import Listener, address_key
 from ringback.transport.socket_options import choose_port_late
+from ringback.transport.tls.identity import NOBODY, Identities
 from ringback.transport.user import TransportUser
 
 _READ_BYTES = 65_536
@@ -61,15 +62,24 @@ class TcpTransport:
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on a numeric address (`OSError` if it cannot be had)."""
-        sock = bound_socket(socket.SOCK_STREAM, self.transport, host, port, shared=os.name == "posix")
+        can_accept = self.can_accept()
+        sock = bound_socket(socket.SOCK_STREAM, self.transport, host, port, shared=can_accept and os.name == "posix")
+        endpoint = Endpoint(self.transport, sock.getsockname()[0], sock.getsockname()[1], advertised)
+        if not can_accept:
+            # The port is ours all the same: it stands in the Via of what we send.
+            self._listeners[endpoint] = sock
+            return endpoint
         try:
             sock.listen(_BACKLOG)
         except OSError as error:
             sock.close()
             raise address_error(self.transport, host, port, error) from None
-        endpoint = Endpoint(self.transport, sock.getsockname()[0], sock.getsockname()[1], advertised)
         self._listeners[endpoint] = Listener(sock, endpoint, self.limits, self._per_address.__getitem__, self._accept, self._refused)
         return endpoint
+
+    def can_accept(self) -> bool:
+        """Whether anybody may connect to us."""
+        return True
 
     def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
         """The flow of the connection to the target that exists; else of one that opens when it is first sent to."""
@@ -162,8 +172,20 @@ class TcpTransport:
         for connection in list(self._connections.values()):
             if connection.is_overdue(now):
                 self.user.counts.overdue += 1
-                connection.abort(None if connection.state != OPENING else "Peer does not answer")
+                if connection.state == OPENING:
+                    self.stuck(connection)
+                else:
+                    connection.abort()
         self._sweeper = loop.call_later(self.limits.sweep, self._sweep) if self._connections else None
+
+    def stuck(self, connection: Connection) -> None:
+        """Gives up a connection that does not come about in time."""
+        connection.abort("Peer does not answer")
+
+    def peer(self, flow: Flow) -> Identities:
+        """Whom the far end of the flow's connection has proven to be."""
+        connection = self._by_number.get(flow.connection)
+        return NOBODY if connection is None else connection.peer
 
     # Opening and accepting.
 

@@ -11,8 +11,11 @@ from ringback.address import Endpoint, Flow, Target
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
 from ringback.transport.tcp import TcpTransport
+from ringback.transport.tls.contexts import Contexts
+from ringback.transport.tls.identity import NOBODY, Identities
+from ringback.transport.tls.transport import TlsTransport
 from ringback.transport.udp import UdpTransport
-from ringback.transport.user import Counts, Failed, Received, TransportUser
+from ringback.transport.user import Counts, Failed, Received, TransportUser, logger
 
 
 class Transport(Protocol):
@@ -30,6 +33,7 @@ Kinds = Mapping[str, Callable[[TransportUser, StreamLimits], Transport]]
 KINDS: Kinds = {
     "UDP": lambda user, _: UdpTransport(user),
     "TCP": TcpTransport,
+    "TLS": TlsTransport,
 }
 
 
@@ -38,6 +42,8 @@ class Transports:
 
     `received(message, octets, flow)` is called for each message that arrives, `failed(flow, reason)` where sending over a flow failed,
     `batch_ended()` after each run of such calls. None of them is called from within `send`, and none may raise.
+    `tls` is what TLS shows and trusts (without it, it shows nothing and trusts what the operating system does); `report` gets lines for the
+    operator, about peers that do not get through.
     """
 
     def __init__(
@@ -48,10 +54,12 @@ class Transports:
         batch_ended: Callable[[], None],
         message_limits: MessageLimits = DEFAULT_LIMITS,
         stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
+        tls: Contexts | None = None,
+        report: Callable[[str], None] = logger.warning,
         kinds: Kinds = KINDS,
     ) -> None:
         self.endpoints: list[Endpoint] = []
-        self._user = TransportUser(received, failed, batch_ended, message_limits)
+        self._user = TransportUser(received, failed, batch_ended, message_limits, report=report, tls=tls)
         self._stream_limits = stream_limits
         self._kinds = kinds
         self._transports: dict[str, Transport] = {}
@@ -100,6 +108,11 @@ class Transports:
         """The flow of a connection by its number, None where it is closed or never was."""
         kind = self._transports.get(transport)
         return kind.connected(connection) if isinstance(kind, TcpTransport) else None
+
+    def peer(self, flow: Flow) -> Identities:
+        """Whom the far end of a flow has proven to be by its certificate (RFC 5922): nobody, unless it is TLS."""
+        kind = self._transports.get(flow.endpoint.transport)
+        return kind.peer(flow) if isinstance(kind, TcpTransport) else NOBODY
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends without waiting. What goes wrong on the network arrives later, by `failed`."""

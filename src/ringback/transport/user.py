@@ -9,6 +9,8 @@ from ringback.address import Flow
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
+from ringback.transport.complaint import Complaints
+from ringback.transport.tls.contexts import Contexts
 
 Received = Callable[[Request | Response | Malformed, bytes, Flow], None]
 Failed = Callable[[Flow, str], None]
@@ -36,18 +38,26 @@ class TransportUser:
     after each run of these calls: the moment to write what they gave rise to. None of them may raise.
 
     `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
-    `report` gets lines for the operator.
+    `tls`: what is shown and trusted over TLS. `complain(kind, line)` tells the operator what a peer does wrong, now and then.
     """
 
-    __slots__ = ("batch_ended", "counts", "failed", "message_limits", "received", "report", "udp_round")
+    __slots__ = ("batch_ended", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round")
 
     def __init__(
-        self, received: Received, failed: Failed, batch_ended: Callable[[], None], message_limits: MessageLimits = DEFAULT_LIMITS
+        self,
+        received: Received,
+        failed: Failed,
+        batch_ended: Callable[[], None],
+        message_limits: MessageLimits = DEFAULT_LIMITS,
+        *,
+        report: Callable[[str], None] = logger.warning,
+        tls: Contexts | None = None,
     ) -> None:
         self.received = received
         self.failed = failed
         self.batch_ended = batch_ended
         self.message_limits = message_limits
+        self.complain = Complaints(report)
+        self.tls = tls
         self.udp_round = 0.0
-        self.report: Callable[[str], None] = logger.warning
         self.counts = Counts()

@@ -47,8 +47,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: Annotated[
         list[str],
         Meta(
-            description="Where to listen: udp://ADDRESS:PORT or tcp://ADDRESS:PORT, IPv6 in brackets; port 5060 unless named, "
-            "0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1)."
+            description="Where to listen: udp://ADDRESS:PORT, tcp://… or tls://…, IPv6 in brackets; port 5060, for tls "
+            "5061, unless named, 0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1)."
         ),
     ] = msgspec.field(default_factory=lambda: ["udp://0.0.0.0:5060"])
     advertise: Annotated[
