@@ -9,6 +9,7 @@ from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
+from ringback.server.config.route import RouteConfig
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
 from ringback.server.config.value import domain_name
@@ -24,6 +25,7 @@ __all__ = [
     "ProxyConfig",
     "RegistrarConfig",
     "RelayConfig",
+    "RouteConfig",
     "TraceConfig",
     "TransportConfig",
     "default_data_folder",

@@ -20,9 +20,10 @@ from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
+from ringback.server.config.route import RouteConfig, check_target
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
-from ringback.server.config.value import domain_names
+from ringback.server.config.value import domain_name, domain_names
 from ringback.transport.listening import listening_point
 
 IN_MEMORY = ":memory:"
@@ -82,11 +83,21 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transport: TransportConfig = TransportConfig()
     drain: DrainConfig = DrainConfig()
     control: ControlConfig = ControlConfig()
+    aliases: Annotated[
+        dict[str, list[str] | str],
+        Meta(
+            description="Other names of users, or of groups of them that ring together: the name, with its domain or without one for every "
+            "domain, then the URI or URIs it stands for.",
+            examples=[{"support@example.org": "sip:alice@example.org", "sales": ["sip:alice@example.org", "sip:+49301@192.0.2.7"]}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    route: list[RouteConfig] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         force_setattr(self, "domains", domain_names(self.domains, "domains"))
         if self.advertise is not None:
             force_setattr(self, "advertise", domain_names([self.advertise], "advertise")[0])
+        _check_aliases(self.aliases)
         seen = set()
         if not self.listen:
             raise ConfigError('must name at least one address, such as "udp://0.0.0.0:5060"', "listen")
@@ -103,6 +114,21 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def endpoints(self) -> list[Endpoint]:
         """A new `Endpoint` for each line of `listen`, in order."""
         return [listening_point(uri, self.advertise) for uri in self.listen]
+
+
+def _check_aliases(aliases: Mapping[str, list[str] | str]) -> None:
+    for name, targets in aliases.items():
+        _, at, domain = name.rpartition("@")
+        key = f'aliases."{name}"'
+        if at:
+            try:
+                domain_name(domain)
+            except ConfigError as error:
+                raise ConfigError(error.reason, key) from None
+        if not targets:
+            raise ConfigError("needs at least one URI", key)
+        for target in [targets] if isinstance(targets, str) else targets:
+            check_target(target, key)
 
 
 def default_data_folder(environment: Mapping[str, str] = os.environ) -> Path:

@@ -84,10 +84,12 @@ def _origin(key: str, file: Path | None, options: Mapping[str, Any]) -> tuple[st
 
 def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[str, str]:
     """The key (`registrar.min_expires`, "" for the whole) and the sentence."""
-    if isinstance(error.__cause__, ConfigError):
-        return error.__cause__.key or "", error.__cause__.reason
     message, _, path = str(error).partition(" - at `$")
-    key = path.rstrip("`").lstrip(".")
+    key = path.rstrip("`").replace("[...]", ".*").lstrip(".")
+    if isinstance(error.__cause__, ConfigError):
+        # A table of many knows its own keys, but not which of the many it is.
+        own = error.__cause__.key or ""
+        return key + own[len(key.partition("[")[0]) :] if "[" in key else own, error.__cause__.reason
     if "unknown field" in message:
         name = message.partition("`")[2].rpartition("`")[0]
         known = [field.name for field in cast("inspect.StructType", _type_at(key)).fields]
@@ -99,7 +101,7 @@ def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[st
 
 
 def _steps(key: str) -> Iterator[str | int]:
-    """`trace.file` → "trace", "file"; `listen[2]` → "listen", 2; "" → nothing."""
+    """`trace.file` → "trace", "file"; `listen[2]` → "listen", 2; "" → nothing; `aliases.*` is any key of that table."""
     for part in key.split(".") if key else ():
         name, bracket, index = part.partition("[")
         yield name
@@ -109,6 +111,9 @@ def _steps(key: str) -> Iterator[str | int]:
 
 def _value_at(raw: Any, key: str) -> Any:
     for step in _steps(key):
+        if step == "*":
+            # Nothing says which key it is: the first that is no text or list stands for them.
+            return next((value for value in raw.values() if not isinstance(value, str | list)), raw)
         raw = raw[step]
     return raw
 
@@ -116,7 +121,9 @@ def _value_at(raw: Any, key: str) -> Any:
 def _type_at(key: str) -> inspect.Type:
     kind: inspect.Type = _SHAPE
     for step in _steps(key):
-        if isinstance(step, int):
+        if isinstance(kind, inspect.DictType):
+            kind = kind.value_type
+        elif isinstance(step, int):
             kind = cast("inspect.ListType", kind).item_type
         else:
             kind = next(field.type for field in cast("inspect.StructType", kind).fields if field.name == step)
@@ -145,8 +152,12 @@ def _allowed(kind: inspect.Type) -> str:
             return f"a number above {kind.gt:g}, at most {kind.le:g}"
         case inspect.LiteralType():
             return " or ".join(f'"{value}"' for value in sorted(map(str, kind.values), reverse=True))
+        case inspect.ListType(item_type=item) if isinstance(_bare(item), inspect.StructType):
+            return "tables, each under a line [[…]]"
         case inspect.ListType():
             return 'a list of texts, such as ["…"]'
+        case inspect.DictType():
+            return "a table"
         case inspect.StructType():
             return "a table with the keys " + ", ".join(field.name for field in kind.fields)
         case inspect.CustomType():
@@ -167,16 +178,28 @@ def example_config() -> str:
         kind = _bare(field.type)
         if isinstance(kind, inspect.StructType):
             lines += [f"[{field.name}]  # {kind.cls.__doc__}", "", *_keys(kind)]
+        elif isinstance(kind, inspect.ListType) and isinstance(item := _bare(kind.item_type), inspect.StructType):
+            # A table that may stand there many times has no default: it is shown as a whole that is commented out.
+            lines += [*_wrapped(str(item.cls.__doc__)), f"# [[{field.name}]]", "", *_keys(item)]
+        elif isinstance(kind, inspect.DictType):
+            schema = cast("inspect.Metadata", field.type).extra_json_schema or {}
+            lines += [*_wrapped(schema["description"]), f"# [{field.name}]"]
+            lines += [f"# {json.dumps(key)} = {json.dumps(value)}" for key, value in schema["examples"][0].items()]
+            lines.append("")
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")
 
 
 def _keys(shape: inspect.StructType) -> Iterator[str]:
     for field in shape.fields:
-        if not isinstance(field.type, inspect.Metadata):
+        if not isinstance(field.type, inspect.Metadata) or isinstance(_bare(field.type), inspect.DictType):
             continue
         schema = field.type.extra_json_schema or {}
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         value = schema["examples"][0] if "examples" in schema else default
-        yield from textwrap.wrap(schema["description"], 100, initial_indent="# ", subsequent_indent="# ")
+        yield from _wrapped(schema["description"])
         yield f"# {field.name} = {json.dumps(value, ensure_ascii=False)}"
         yield ""
