@@ -47,6 +47,43 @@ def test_accounts_are_made_listed_changed_and_ended(tmp_path: Path) -> None:
     assert user("list", *here).output == "bob@example.org  at least SHA-256\n"
 
 
+def test_calls_are_sent_elsewhere_and_back(tmp_path: Path) -> None:
+    here = ("--data", str(tmp_path))
+    user("add", "alice@example.org", *here)
+    assert user("forward", "alice@example.org", *here).output == "calls for alice@example.org are not forwarded\n"
+    said = user("forward", "alice@example.org", "--busy", "--no-answer", "20", "bob@example.org", *here).output
+    assert said == "busy: sip:bob@example.org\nno answer (after 20 s): sip:bob@example.org\n"
+    said = user("forward", "alice@example.org", "--always", "tel:+4930123", *here).output
+    assert said == "always: tel:+4930123\nbusy: sip:bob@example.org\nno answer (after 20 s): sip:bob@example.org\n"
+    assert user("forward", "alice@example.org", *here).output == said
+    said = user("forward", "alice@example.org", "--always", "--busy", "--off", *here).output
+    assert said == "no answer (after 20 s): sip:bob@example.org\n"
+    assert user("forward", "alice@example.org", "--off", *here).output == "calls for alice@example.org are not forwarded\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["sip:bob@example.org"], "a URI goes with --always, --busy, --no-answer SECONDS or --unregistered"),
+        (["sip:bob@example.org", "--busy", "--off"], "a URI goes with --always, --busy, --no-answer SECONDS or --unregistered"),
+        (["--busy"], "name the URI that calls shall go to, such as sip:bob@example.org, or --off"),
+        (["--no-answer", "0", "sip:bob@example.org"], "a phone may ring from 1 to 3600 seconds before nobody has answered"),
+        (
+            ["--busy", "http://x"],
+            "calls cannot be forwarded to 'http://x': allowed are such as sip:bob@example.org or tel:+4930123456",
+        ),
+    ],
+)
+def test_calls_that_cannot_be_sent_elsewhere(tmp_path: Path, arguments: list[str], line: str) -> None:
+    here = ("--data", str(tmp_path))
+    user("add", "alice@example.org", *here)
+    result = user("forward", "alice@example.org", *arguments, *here)
+    assert (result.exit_code, result.output) == (2, f"ringback: {line}\n")
+    assert user("forward", "alice@example.org", *here).output == "calls for alice@example.org are not forwarded\n"
+    unknown = user("forward", "nobody@example.org", *here)
+    assert (unknown.exit_code, unknown.output) == (2, "ringback: there is no user nobody@example.org\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

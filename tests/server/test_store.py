@@ -129,7 +129,7 @@ def test_a_database_of_the_first_schema_opens_and_keeps_what_it_has(tmp_path: Pa
     store = Store(tmp_path)
     secret = store.secret("record-route")
     store.close()
-    older(store.path, "DROP TABLE user", "UPDATE meta SET value = 1 WHERE name = 'schema'")
+    older(store.path, "DROP TABLE user", "DROP TABLE forwarding", "UPDATE meta SET value = 1 WHERE name = 'schema'")
     again = Store(tmp_path)
     assert again.secret("record-route") == secret
     assert again.connection.execute("SELECT aor FROM binding").fetchall() == [("sip:a@b",)]
@@ -140,7 +140,7 @@ def test_a_database_of_the_first_schema_opens_and_keeps_what_it_has(tmp_path: Pa
 def test_bindings_of_the_second_schema_have_no_flow_and_no_instance(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.close()
-    older(store.path, "UPDATE meta SET value = 2 WHERE name = 'schema'")
+    older(store.path, "DROP TABLE forwarding", "UPDATE meta SET value = 2 WHERE name = 'schema'")
     again = Store(tmp_path)
     (binding,) = read(again.connection, 1e9, 1e9)
     assert (binding.contact, binding.params, binding.source) == ("sip:a@c", ";+x", "192.0.2.1")

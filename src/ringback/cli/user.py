@@ -14,6 +14,7 @@ from ringback.cli.fault import Fault
 
 if TYPE_CHECKING:
     from ringback.server.config import Config
+    from ringback.server.store import Store
     from ringback.server.users import UserTable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -39,7 +40,7 @@ def _secret(command: _Command) -> _Command:
     )(command)
 
 
-@click.group(short_help="Add, list and remove the users of a server.")
+@click.group(short_help="Add, list and remove the users of a server; forward their calls.")
 def user() -> None:
     """The accounts of a server. One that runs sees a change within a second."""
 
@@ -88,13 +89,71 @@ def list_(file: Path | None, data: str | None) -> None:
             click.echo(f"{one.name}@{one.domain}" + (f"  at least {one.minimum}" if one.minimum is not None else ""))
 
 
+@user.command(short_help="Send a user's calls elsewhere.")
+@click.argument("address", metavar="USER@DOMAIN")
+@click.argument("target", metavar="[URI]", required=False)
+@click.option("--always", is_flag=True, help="Every call, and no phone rings.")
+@click.option("--busy", is_flag=True, help="Calls that find the user busy.")
+@click.option("--no-answer", "ring_for", type=float, metavar="SECONDS", help="Calls that nobody answers in so many seconds.")
+@click.option("--unregistered", is_flag=True, help="Calls when no phone is registered.")
+@click.option("--off", is_flag=True, help="No more: under the conditions named, or under none.")
+@_where
+def forward(
+    address: str,
+    target: str | None,
+    always: bool,
+    busy: bool,
+    ring_for: float | None,
+    unregistered: bool,
+    off: bool,
+    file: Path | None,
+    data: str | None,
+) -> None:
+    """Send a user's calls to URI under one condition or several; print what then holds. Without any, print what holds."""
+    from ringback.server.call_forwarding import CONDITIONS, ForwardingTable
+
+    asked = {"always": always, "busy": busy, "no_answer": ring_for is not None, "unregistered": unregistered}
+    conditions = [condition for condition, is_asked in asked.items() if is_asked]
+    if target is not None and (off or not conditions):
+        raise Fault("a URI goes with --always, --busy, --no-answer SECONDS or --unregistered")
+    if target is None and conditions and not off:
+        raise Fault("name the URI that calls shall go to, such as sip:bob@example.org, or --off")
+    with _store(file, data) as (store, config):
+        table = ForwardingTable(store)
+        name, domain = _parts(address, config, is_known=True)
+        if off and not conditions:
+            table.clear(name, domain)
+        for condition in conditions:
+            if target is None:
+                table.clear(name, domain, condition)
+            else:
+                table.forward(name, domain, condition, target, ring_for)
+        holding = table.of(name, domain)
+    for condition in CONDITIONS:
+        onward = getattr(holding, condition)
+        if onward is not None:
+            after = f" (after {holding.ring_for:g} s)" if condition == "no_answer" else ""
+            click.echo(f"{condition.replace('_', ' ')}{after}: {onward}")
+    if holding == type(holding)():
+        click.echo(f"calls for {name}@{domain} are not forwarded")
+
+
 @contextmanager
 def _table(file: Path | None, data: str | None) -> Iterator[tuple[UserTable, Config]]:
     """The accounts where `serve` with the same options has them; whatever goes wrong is a `Fault` of one line."""
+    from ringback.server.users import UserTable
+
+    with _store(file, data) as (store, config):
+        yield UserTable(store), config
+
+
+@contextmanager
+def _store(file: Path | None, data: str | None) -> Iterator[tuple[Store, Config]]:
+    """The store of `serve` with the same options, and what it is told; whatever goes wrong is a `Fault` of one line."""
     from ringback.server.config import ConfigError
     from ringback.server.config.file import read_config
     from ringback.server.store import Store, StoreError
-    from ringback.server.users import UserError, UserTable
+    from ringback.server.users import UserError
 
     try:
         config = read_config(file, {} if data is None else {"data": data})
@@ -102,7 +161,7 @@ def _table(file: Path | None, data: str | None) -> Iterator[tuple[UserTable, Con
             raise Fault("--data :memory: keeps no users; name a folder")
         store = Store(config.data, is_shared=True)
         try:
-            yield UserTable(store), config
+            yield store, config
         finally:
             store.close()
     except (ConfigError, StoreError, UserError) as error:

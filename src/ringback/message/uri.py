@@ -8,7 +8,7 @@ from ringback.message.grammar import MAX_PARAMS, MAX_URI, Params, ascii_lower, a
 from ringback.message.host import HOST, parse_host, render_host, same_host
 from ringback.message.tel_uri import TelUri
 
-__all__ = ["AnyUri", "SipUri", "TelUri", "Uri", "parse_uri"]
+__all__ = ["AnyUri", "SipUri", "TelUri", "Uri", "parse_uri", "user_text"]
 
 # unreserved = alphanum / mark; "%" stands for escaped, whose two digits are checked afterwards
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()%"
@@ -36,6 +36,11 @@ _IN_PARAM = _MARKED | frozenset("[]/:&+$")
 _IN_HEADER = _MARKED | frozenset("[]/?:+$")
 
 _NEVER_ON_ONE_SIDE = ("user", "ttl", "method", "maddr", "transport")
+
+
+def user_text(user: str) -> str:
+    """A user as it stands in a URI: escaped where it has to be."""
+    return escape(user, _IN_USER)
 
 
 def _same_escapes(found: re.Match[str]) -> str:
@@ -82,7 +87,7 @@ class SipUri:
     ) -> None:
         """A URI of unescaped components; escapes are added where they are needed."""
         self.scheme = scheme
-        self.user_text = None if user is None else escape(user, _IN_USER)
+        self.user_text = None if user is None else user_text(user)
         self.password_text = None if password is None else escape(password, _IN_PASSWORD)
         self.host = ascii_lower(host)
         self.port = port
@@ -117,7 +122,7 @@ class SipUri:
 
     @user.setter
     def user(self, user: str | None) -> None:
-        self.user_text = None if user is None else escape(user, _IN_USER)
+        self.user_text = None if user is None else user_text(user)
 
     @property
     def password(self) -> str | None:

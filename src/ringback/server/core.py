@@ -62,7 +62,7 @@ class ServerCore:
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
-        self.determination = Determination(domains, location, config.routing, counts=counts, report=report, run=self.stack.run)
+        self.determination = Determination(domains, location, config, counts=counts, report=report, run=self.stack.run)
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""
         if users is not None:

@@ -1,4 +1,4 @@
-"""Where a request for a user of ours goes (RFC 3261 §16.5): the operator's routing function first, then the location service."""
+"""Where a request for a user of ours goes (RFC 3261 §16.5): the operator's routing function first, then what the configuration says."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ringback.message.message import Request
+from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
-from ringback.server.location.location import Location
-from ringback.server.proxy.routing import Decision, Forward, Reject
+from ringback.server.location.location import Location as LocationService
+from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Reject, Routing
+from ringback.server.retargeting import Retargeting
 from ringback.server.routing_file import Lookup, Route, checked, explain, load_route
 
 
@@ -21,8 +23,8 @@ class Determination:
     def __init__(
         self,
         domains: Domains,
-        location: Location,
-        routing_file: Path | None,
+        location: LocationService,
+        config: Config,
         *,
         counts: Counts,
         report: Callable[[str], None],
@@ -31,7 +33,8 @@ class Determination:
         """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided."""
         self._domains = domains
         self._location = location
-        self._file = routing_file
+        self._file = config.routing
+        self.retargeting = Retargeting(domains, location, config.aliases, config.route)
         self._counts = counts
         self._report = report
         self._run = run
@@ -47,7 +50,7 @@ class Determination:
     def determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision; None where it takes time: then `decided(decision, now)` is called."""
         if self.route is None:
-            return self._located(request)
+            return self.resolved(self.retargeting.decision(request), request)
         try:
             result = self.route(request)
             if inspect.isawaitable(result):
@@ -55,25 +58,37 @@ class Determination:
                 self._waiting.add(task)
                 task.add_done_callback(self._waiting.discard)
                 return None
-            return checked(result) or self._located(request)
+            return self.resolved(checked(result) or self.retargeting.decision(request), request)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             return self._failed(error)
 
-    async def _wait_for(self, request: Request, result: Awaitable[Decision | None], decided: Callable[[Decision, float], None]) -> None:
+    async def _wait_for(self, request: Request, result: Awaitable[Routing | None], decided: Callable[[Decision, float], None]) -> None:
         try:
-            decision = checked(await result) or self._located(request)
+            decision = self.resolved(checked(await result) or self.retargeting.decision(request), request)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             decision = self._failed(error)
         self._run(lambda now: decided(decision, now))
 
-    def _located(self, request: Request) -> Decision:
-        """What happens where no routing function says otherwise: the bindings of the address-of-record."""
-        place = self._domains.place(request.uri_text)
-        bindings = self._location.lookup(place.aor) if place.aor is not None else ()
-        if bindings and place.uri.scheme == "sips":
-            # §16.6 item 7: what was asked for as sips goes nowhere in the clear.
-            bindings = [binding for binding in bindings if binding.contact[:5].lower() == "sips:"]
-        return Forward(*bindings) if bindings else Reject(404)
+    def resolved(self, routing: Routing, request: Request) -> Decision:
+        """What a routing value comes to for this request: a `Location` is the bindings of its address-of-record, whatever its user has
+        arranged; of `first`, the first that finds anybody.
+        """
+        if isinstance(routing, Location):
+            return self._located(routing, request)
+        if isinstance(routing, First):
+            found = [self.resolved(one, request) for one in routing.decisions]
+            return next((one for one in found if not isinstance(one, Reject)), found[-1])
+        if isinstance(routing, Gateway):
+            return Reject(503, f"No Gateway {routing.name}")
+        return routing
+
+    def _located(self, decision: Location, request: Request) -> Forward | Reject:
+        bindings = self.retargeting.bindings(decision.uri or request.uri_text, request)
+        if not bindings:
+            return Reject(404)
+        return Forward(
+            *bindings, one_by_one=decision.one_by_one, ring_for=decision.ring_for, else_=decision.else_, recurse=decision.recurse
+        )
 
     def _failed(self, error: Exception) -> Reject:
         self._counts.routing_errors += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]"}
 _literal = re.compile(r"[0-9A-Za-z+*#\-_~=,/&$@%]").fullmatch
-_set = re.compile(r"\[(?:[0-9A-Za-z](?:-[0-9A-Za-z])?)+\]").match
+_set = re.compile(r"\[(?:[0-9A-Za-z](?:-[0-9A-Za-z])?|[+*#])+\]").match
 
 ALLOWED = "digits, X (0–9), Z (1–9), N (2–9), [1-5], and at the end . (one or more characters) or ! (any number)"
 

@@ -1,7 +1,7 @@
 """The operator's own routing function: a Python file with `route(request)` (RFC 3261 §16.5).
 
-The file finds `Forward`, `Redirect`, `Reject` and `location` ready. `route` may be `async def`; it returns a decision, or None for what the
-server would do by itself: forward to the bindings of the address-of-record.
+The file finds `Forward`, `Location`, `Gateway`, `first`, `Redirect`, `Reject` and `location` ready. `route` may be `async def`; it returns
+a decision, or None for what the server would do by itself.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
-from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
+from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject, Routing, first
+from ringback.server.proxy.routing import Location as LocationOf
 
 if TYPE_CHECKING:
     from ringback.server.domains import Domains
     from ringback.server.location.binding import Binding
     from ringback.server.location.location import Location
 
-Route = Callable[[Request], "Decision | Awaitable[Decision | None] | None"]
+Route = Callable[[Request], "Routing | Awaitable[Routing | None] | None"]
 
 
 class RoutingFileError(Exception):
@@ -50,8 +51,11 @@ def load_route(path: Path, lookup: Lookup) -> Route:
             "__name__": "routes",
             "__file__": str(path),
             "Forward": Forward,
+            "Gateway": Gateway,
+            "Location": LocationOf,
             "Redirect": Redirect,
             "Reject": Reject,
+            "first": first,
             "location": lookup,
         }
         exec(code, names)  # noqa: S102 - the operator's own file, named in the operator's own configuration
@@ -74,8 +78,8 @@ def explain(error: BaseException, path: Path) -> str:
     return f"{place}: {type(error).__name__}: {error}".replace("\n", " ")
 
 
-def checked(result: object) -> Decision | None:
+def checked(result: object) -> Routing | None:
     """What a route function returned, if that is a decision; TypeError otherwise."""
-    if result is None or isinstance(result, Forward | Redirect | Reject):
+    if result is None or isinstance(result, Routing):
         return result
-    raise TypeError(f"route() must return Forward, Redirect, Reject or None, not {type(result).__name__}")
+    raise TypeError(f"route() must return Forward, Location, Gateway, first(…), Redirect, Reject or None, not {type(result).__name__}")

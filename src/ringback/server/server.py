@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from ringback.server import call_forwarding
 from ringback.server.access import Access
 from ringback.server.config import Config
 from ringback.server.core import ServerCore
@@ -74,9 +75,8 @@ class Server:
             if config.data is not None:
                 self._store = Store(config.data)
                 undo.callback(self._store.close)
-            if config.auth == "digest":
-                self.users = Users(self._store)
-                self._serve_users()
+            self.users = Users(self._store)
+            self._serve_users()
             self.location = Location(self._store, loop=loop, clock=loop.time)
             self.location.report = self._report
             undo.callback(self.location.close)
@@ -92,6 +92,7 @@ class Server:
                 report=self._report,
             )
             self.leave = Drain(self.core, config.drain, self.leaving)
+            self._forward_calls()
             stack = self.core.stack
             stack.observer = self._observer
             self.transports = self._open_transports(
@@ -107,7 +108,7 @@ class Server:
             await self._listen()
             undo.pop_all()
             self._started_at = loop.time()
-            if self.access is not None and self._store is not None:
+            if self._store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
 
     def _secret(self, name: str) -> bytes:
@@ -125,14 +126,21 @@ class Server:
         return self.core.access
 
     def _serve_users(self) -> None:
-        """Where no domain was named, those of the users are served."""
-        if not self.config.domains:
+        """Where no domain was named, those of the users are served, if there is any use in being one."""
+        if not self.config.domains and self.config.auth == "digest":
             self.domains.serve(self.users.domains)
 
+    def _forward_calls(self) -> None:
+        """Takes what users have arranged for their calls; raises `StoreError`."""
+        if self._store is not None:
+            self.core.determination.retargeting.forwarding = call_forwarding.read(self._store)
+
     def refresh_users(self) -> bool:
-        """Reads the accounts again where they have changed; what fails is reported once, and the accounts stay as they are."""
+        """Reads accounts and call forwarding again where they have changed; what fails is reported once, and they stay as they are."""
         try:
             has_changed = self.users.refresh()
+            if has_changed:
+                self._forward_calls()
         except StoreError as error:
             if self._are_users_readable:
                 self._report(f"changes of users are not seen: {error}")
@@ -161,8 +169,7 @@ class Server:
 
     def reload(self) -> str | None:
         """Reads users and routing file again; where that fails the old ones stay. Gives the routing's fault, None where all is well."""
-        if self.access is not None:
-            self.refresh_users()
+        self.refresh_users()
         try:
             self.core.determination.read()
         except RoutingFileError as error:

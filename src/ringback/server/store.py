@@ -62,6 +62,16 @@ _STEPS = (
     ALTER TABLE binding ADD COLUMN instance TEXT NOT NULL DEFAULT '';   -- RFC 5626: the URN of the user agent
     ALTER TABLE binding ADD COLUMN reg_id INTEGER NOT NULL DEFAULT 0;   -- RFC 5626: which of its flows
     """,
+    """
+    CREATE TABLE forwarding (
+        domain TEXT NOT NULL,
+        name TEXT NOT NULL,
+        condition TEXT NOT NULL,    -- always, busy, no_answer, unregistered
+        target TEXT NOT NULL,       -- the URI that calls go to instead
+        ring_for REAL,              -- seconds until nobody has answered
+        PRIMARY KEY (domain, name, condition)
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA = len(_STEPS)
 
@@ -181,6 +191,23 @@ class Store:
         if self._opened is None:
             raise StoreError(f"{self.path}: closed")
         return self._opened
+
+    def change(self, *statements: tuple[str, tuple[object, ...]]) -> list[int]:
+        """Runs statements with their values in one transaction; gives how many rows each changed. Raises `StoreError`, and nothing has
+        changed; a constraint that does not hold is left as `sqlite3.IntegrityError`.
+        """
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            counts = [connection.execute(statement, values).rowcount for statement, values in statements]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            raise store_error(error, self.path) from error
+        return counts
 
     def secret(self, name: str) -> bytes:
         """The 32 random octets kept under `name`, made and committed the first time they are asked for."""

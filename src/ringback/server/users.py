@@ -26,7 +26,7 @@ _ABSENT = tuple(bytes(length) for length in _LENGTHS)
 _INSERT = "INSERT INTO user (name, domain, minimum, md5, sha256, sha512_256) VALUES (?, ?, ?, ?, ?, ?)"
 _UPDATE = "UPDATE user SET minimum = ?, md5 = ?, sha256 = ?, sha512_256 = ? WHERE name = ? AND domain = ?"
 # Whoever changes a user changes this too, so that a server sees it without reading all users again and again.
-_CHANGED = "INSERT INTO meta VALUES ('users', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+CHANGED = "INSERT INTO meta VALUES ('users', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", ()
 
 
 class UserError(ValueError):
@@ -83,8 +83,10 @@ class UserTable:
             raise _unknown(name, domain)
 
     def remove(self, name: str, domain: str) -> None:
-        """Ends an account. What it registered lasts until it expires."""
-        if not self._change("DELETE FROM user WHERE name = ? AND domain = ?", name, domain):
+        """Ends an account and its call forwarding. What it registered lasts until it expires."""
+        forwarding = "DELETE FROM forwarding WHERE name = ? AND domain = ?", (name, domain)
+        account = "DELETE FROM user WHERE name = ? AND domain = ?", (name, domain)
+        if not self._store.change(forwarding, account, CHANGED)[1]:
             raise _unknown(name, domain)
 
     def list(self) -> list[User]:
@@ -97,20 +99,7 @@ class UserTable:
 
     def _change(self, statement: str, *values: object) -> int:
         """How many rows the statement changed, committed."""
-        connection = self._store.connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            count = connection.execute(statement, values).rowcount
-            connection.execute(_CHANGED)
-            connection.execute("COMMIT")
-        except sqlite3.IntegrityError:
-            connection.execute("ROLLBACK")
-            raise
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise store_error(error, self._store.path) from error
-        return count
+        return self._store.change((statement, values), CHANGED)[0]
 
 
 def _unknown(name: str, domain: str) -> UserError:

@@ -183,7 +183,7 @@ def example_config() -> str:
             lines += [*_wrapped(str(item.cls.__doc__)), f"# [[{field.name}]]", "", *_keys(item)]
         elif isinstance(kind, inspect.DictType):
             schema = cast("inspect.Metadata", field.type).extra_json_schema or {}
-            lines += [*_wrapped(schema["description"]), f"# [{field.name}]"]
+            lines += [*_wrapped(schema["description"]), f"[{field.name}]"]
             lines += [f"# {json.dumps(key)} = {json.dumps(value)}" for key, value in schema["examples"][0].items()]
             lines.append("")
     return "\n".join(lines)

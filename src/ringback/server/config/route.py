@@ -14,7 +14,8 @@ from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.value import domain_name
 from ringback.server.number_pattern import number_pattern
 
-_USER = "{user}"
+USER = "{user}"
+"""What stands in a URI for the user as the route changes it."""
 _Failure = Annotated[int, Meta(ge=400, le=699)]
 _RingingTime = Annotated[float, Meta(ge=1, le=3600)]
 
@@ -74,7 +75,8 @@ class RouteConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
                 raise ConfigError(error.reason, "route.domain") from None
         for key in ("to", "else_to", "redirect"):
             for index, text in enumerate(getattr(self, key)):
-                check_target(text.replace(_USER, "0"), f"route.{key}[{index}]", text)
+                # What stands for a user has to fit wherever one may: a number that begins a tel URI is a global one.
+                check_target(text.replace(f":{USER}", ":+0").replace(USER, "0"), f"route.{key}[{index}]", text)
         force_setattr(self, "methods", [method.upper() for method in self.methods])
 
 

@@ -1,0 +1,149 @@
+"""Where a request for a user of ours goes where no routing function says otherwise (RFC 3261 §16.5, RFC 5359 §2.7 to §2.9).
+
+In this order: by alias, by static route, by what the user has arranged, to the bindings of the location service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request
+from ringback.message.uri import TelUri
+from ringback.server.call_forwarding import Forwarding
+from ringback.server.config import RouteConfig
+from ringback.server.domains import Domains, Place
+from ringback.server.location.binding import Binding
+from ringback.server.location.location import Location
+from ringback.server.proxy.destination import Target
+from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject, Routing
+from ringback.server.static_routes import StaticRoute, StaticRoutes
+
+# How often one request may be sent on from user to user: more is a loop that nobody meant, or might as well be one.
+_MOST_FORWARDINGS = 5
+
+
+class Retargeting:
+    """The standing orders of operator and users."""
+
+    def __init__(
+        self, domains: Domains, location: Location, aliases: Mapping[str, Sequence[str] | str], routes: Sequence[RouteConfig]
+    ) -> None:
+        self._domains = domains
+        self._location = location
+        self._aliases = {name: [uris] if isinstance(uris, str) else uris for name, uris in aliases.items()}
+        self._routes = StaticRoutes(routes) if routes else None
+        self.forwarding: Mapping[str, Forwarding] = {}
+        """Whose calls go elsewhere, by address-of-record."""
+
+    def decision(self, request: Request) -> Routing:
+        """Where the request goes."""
+        return self._called(self._domains.place(request.uri_text), request, ())
+
+    def bindings(self, uri: str, request: Request) -> Sequence[Binding]:
+        """The bindings of an address-of-record that a request may go to."""
+        return self._bindings(self._domains.place(uri), request)
+
+    def _called(self, place: Place, request: Request, before: tuple[str, ...]) -> Routing:
+        """Where a request for this user goes; `before` are those who sent it on to this one."""
+        user, domain = _number(place), place.domain
+        if user is None:
+            return Reject(404)
+        if self._aliases:
+            uris = self._aliases.get(f"{user}@{domain}") or self._aliases.get(user)
+            if uris is not None:
+                return self._sent_on(uris, place, request, before) or Reject(482, "Alias Loop")
+        if self._routes is not None:
+            route = self._routes.route(user, domain, request.method)
+            if route is not None:
+                return self._routed(route, user, place, request, before)
+        bindings = self._bindings(place, request)
+        forwarding = self.forwarding.get(place.aor or "") if request.method == "INVITE" else None
+        if forwarding is not None:
+            return self._forwarded(forwarding, bindings, place, request, before)
+        return Forward(*bindings) if bindings else Reject(404)
+
+    def _bindings(self, place: Place, request: Request) -> Sequence[Binding]:
+        bindings = self._location.lookup(place.aor) if place.aor is not None else ()
+        if bindings and (_is_secure(request) or place.uri.scheme == "sips"):
+            # §16.6 item 7: what was asked for as sips goes nowhere in the clear.
+            return [binding for binding in bindings if binding.contact[:5].lower() == "sips:"]
+        return bindings
+
+    def _routed(self, route: StaticRoute, user: str, place: Place, request: Request, before: tuple[str, ...]) -> Routing:
+        config = route.config
+        if config.reject is not None:
+            return Reject(config.reject)
+        if config.redirect:
+            return Redirect(*route.uris(config.redirect, user))
+        else_ = self._sent_on(route.uris(config.else_to, user), place, request, before) if config.else_to else None
+        if config.gateway is not None:
+            return Gateway(config.gateway, ring_for=config.ring_for, else_=else_)
+        to = route.uris(config.to, user)
+        decision = self._sent_on(to, place, request, before, one_by_one=config.one_by_one, ring_for=config.ring_for, else_=else_)
+        return decision or Reject(482, "Routing Loop")
+
+    def _sent_on(
+        self,
+        uris: Sequence[str],
+        place: Place,
+        request: Request,
+        before: tuple[str, ...],
+        *,
+        one_by_one: bool = False,
+        ring_for: float | None = None,
+        else_: Routing | None = None,
+    ) -> Routing | None:
+        """The decision for other URIs in place of this one; None where they only lead back to where the request has been.
+
+        A single user is called as if by name, with all that user has arranged; of several, whose phones ring together, the phones alone
+        count.
+        """
+        before = (*before, place.aor or str(place.uri))
+        targets: list[Target] = []
+        for uri in uris:
+            try:
+                other = self._domains.place(uri)
+            except SipParseError:
+                # A route's template with a user that its URI cannot hold: a tel URI with letters.
+                continue
+            if other.aor is None or not other.names_user:
+                if uri[:5].lower() == "sips:" or not _is_secure(request):
+                    targets.append(uri)
+            elif other.aor in before or len(before) > _MOST_FORWARDINGS:
+                if len(uris) == 1:
+                    return None
+            elif len(uris) == 1 and not (one_by_one or ring_for or else_):
+                return self._called(other, request, before)
+            else:
+                targets += self._bindings(other, request)
+        if not targets:
+            return else_ or Reject(480)
+        return Forward(*targets, one_by_one=one_by_one, ring_for=ring_for, else_=else_)
+
+    def _forwarded(
+        self, forwarding: Forwarding, bindings: Sequence[Binding], place: Place, request: Request, before: tuple[str, ...]
+    ) -> Routing:
+        """What becomes of a call to a user who has it forwarded (RFC 5359 §2.7 to §2.9). What would only come back is not forwarded."""
+        if forwarding.always is not None:
+            return self._sent_on([forwarding.always], place, request, before) or Reject(482, "Call Forwarding Loop")
+        if not bindings:
+            onward = forwarding.unregistered and self._sent_on([forwarding.unregistered], place, request, before)
+            return onward or Reject(404)
+        others = {"busy": forwarding.busy, "no_answer": forwarding.no_answer, "unregistered": forwarding.unregistered}
+        else_: dict[int | str, Routing] = {}
+        for condition, target in others.items():
+            onward = target and self._sent_on([target], place, request, before)
+            if onward:
+                else_[condition] = onward
+        return Forward(*bindings, ring_for=forwarding.ring_for, else_=else_ or None)
+
+
+def _number(place: Place) -> str | None:
+    """Whom a URI calls, as routes and aliases see it: the user of a domain served, or the digits of a telephone number."""
+    return place.uri.digits if isinstance(place.uri, TelUri) else place.user if place.is_served else None
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether a request was asked to be carried by TLS alone (RFC 3261 §26.2.2)."""
+    return request.uri_text[:5].lower() == "sips:"
