@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct, structs
 
 from ringback.message.limits import MessageLimits
-from ringback.server.config import Config, ConfigError, LimitsConfig, default_data_folder
+from ringback.server.config import Config, ConfigError, LimitsConfig, RegistrarConfig, default_data_folder
 from ringback.server.config.file import example_config, read_config
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listening import listening_point
@@ -111,7 +111,7 @@ def test_the_limits_of_connections() -> None:
         ('data = ""', "ringback.toml: data: must be a path, as text, is ''"),
         ("registrar = 3", ("ringback.toml: registrar: must be a table with the keys default_expires, min_expires, max_expires, "
    "max_contacts, "
-                          "foreign_contacts, is 3")),
+                          "foreign_contacts, path_unasked, service_route, is 3")),
         ("[registrar]\nmin_expires = -1", "ringback.toml: registrar.min_expires: must be a whole number from 1 to 4294967295, is -1"),
         ("[registrar]\nmin_expires = 1.5", "ringback.toml: registrar.min_expires: must be a whole number from 1 to 4294967295, is 1.5"),
         ('[registrar]\nforeign_contacts = "yes"', "ringback.toml: registrar.foreign_contacts: must be true or false, is 'yes'"),
@@ -247,7 +247,7 @@ def test_the_example_uncommented_is_a_configuration(tmp_path: Path) -> None:
     config = read(tmp_path, re.sub(r"(?ms)^# \[\[.*?(?=^\[|\Z)", "", text))
     assert config.aliases["sales"] == ["sip:alice@example.org", "sip:+49301@192.0.2.7"]
     assert config.domains == ["example.org"]
-    assert config.registrar == Config(auth="none").registrar
+    assert config.registrar == RegistrarConfig(service_route=["sip:proxy.example.org;lr"])
     assert config.proxy == Config(auth="none").proxy
     assert config.limits == Config(auth="none").limits
     assert config.drain == Config(auth="none").drain

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Forward, Redirect, Reject
 from ringback.server.routing_file import Lookup, RoutingFileError, checked, explain, load_route
 from tests.server.party import House, simulated
 
-LOOKUP = Lookup(Location(clock=lambda: 0.0), Domains(["example.com"]))
+LOOKUP = Lookup(Location(clock=lambda: 0.0), Domains(["example.com"]), Gruus(b"key"))
 
 
 def write(folder: Path, text: str) -> Path:

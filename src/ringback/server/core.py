@@ -15,6 +15,8 @@ from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.determination import Determination
 from ringback.server.domains import Domains, Place, reaches, scope_of
+from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
@@ -46,6 +48,8 @@ class ServerCore:
         location: Location,
         users: Users | None,
         record_route: RecordRoute,
+        flows: Flows,
+        gruus: Gruus,
         resolver: Resolver,
         counts: Counts,
         report: Callable[[str], None],
@@ -62,7 +66,7 @@ class ServerCore:
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
-        self.determination = Determination(domains, location, config, counts=counts, report=report, run=self.stack.run)
+        self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run)
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""
         if users is not None:
@@ -82,7 +86,16 @@ class ServerCore:
         )
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
-        self.registrar = Registrar(location, domains, config.registrar, respond=self.layer.respond, refuse=self._uas.refuse, token=token)
+        self.registrar = Registrar(
+            location,
+            domains,
+            config.registrar,
+            respond=self.layer.respond,
+            refuse=self._uas.refuse,
+            token=token,
+            flows=flows,
+            gruus=gruus,
+        )
 
     def receive(self, event: Event, now: float) -> None:
         """Gives each new request to the role it is for."""

@@ -11,6 +11,7 @@ from ringback.message.message import Request
 from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location as LocationService
 from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Reject, Routing
 from ringback.server.retargeting import Retargeting
@@ -24,6 +25,7 @@ class Determination:
         self,
         domains: Domains,
         location: LocationService,
+        gruus: Gruus,
         config: Config,
         *,
         counts: Counts,
@@ -33,8 +35,9 @@ class Determination:
         """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided."""
         self._domains = domains
         self._location = location
+        self._gruus = gruus
         self._file = config.routing
-        self.retargeting = Retargeting(domains, location, config.aliases, config.route)
+        self.retargeting = Retargeting(domains, location, gruus, config.aliases, config.route)
         self._counts = counts
         self._report = report
         self._run = run
@@ -45,7 +48,7 @@ class Determination:
     def read(self) -> None:
         """Reads the routing file again; `RoutingFileError`, and what was in force stays in force."""
         if self._file is not None:
-            self.route = load_route(self._file, Lookup(self._location, self._domains))
+            self.route = load_route(self._file, Lookup(self._location, self._domains, self._gruus))
 
     def determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision; None where it takes time: then `decided(decision, now)` is called."""

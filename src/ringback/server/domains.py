@@ -35,7 +35,7 @@ def scope_of(host: str) -> str:
 class Place:
     """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
-    __slots__ = ("address", "aor", "domain", "is_here", "is_served", "names_user", "scope", "uri", "user")
+    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "names_user", "scope", "uri", "user")
 
     def __init__(
         self, uri: SipUri | TelUri | AnyUri, domain: str | None, user: str | None, names_user: bool, is_here: bool = False
@@ -51,6 +51,10 @@ class Place:
         self.aor = None if domain is None or user is None else f"sip:{user}@{domain}"
         self.names_user = names_user
         self.is_here = is_here
+        self.gr: str | None = None
+        """The value of its `gr` parameter, "" where that has none; None where the URI is no GRUU (RFC 5627)."""
+        if isinstance(uri, SipUri) and "gr" in uri.params:
+            self.gr = uri.param("gr") or ""
         host = (uri.maddr or uri.host) if isinstance(uri, SipUri) else ""
         self.scope = scope_of(host)
         self.address = numeric_host(host)

@@ -13,6 +13,7 @@ from ringback.message.uri import TelUri
 from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import RouteConfig
 from ringback.server.domains import Domains, Place
+from ringback.server.gruus import Gruus
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.proxy.destination import Target
@@ -27,10 +28,16 @@ class Retargeting:
     """The standing orders of operator and users."""
 
     def __init__(
-        self, domains: Domains, location: Location, aliases: Mapping[str, Sequence[str] | str], routes: Sequence[RouteConfig]
+        self,
+        domains: Domains,
+        location: Location,
+        gruus: Gruus,
+        aliases: Mapping[str, Sequence[str] | str],
+        routes: Sequence[RouteConfig],
     ) -> None:
         self._domains = domains
         self._location = location
+        self._gruus = gruus
         self._aliases = {name: [uris] if isinstance(uris, str) else uris for name, uris in aliases.items()}
         self._routes = StaticRoutes(routes) if routes else None
         self.forwarding: Mapping[str, Forwarding] = {}
@@ -46,6 +53,12 @@ class Retargeting:
 
     def _called(self, place: Place, request: Request, before: tuple[str, ...]) -> Routing:
         """Where a request for this user goes; `before` are those who sent it on to this one."""
+        if place.gr is not None:
+            # Who asks for this very phone is sent nowhere else (RFC 5627 §6.1).
+            if self._gruus.bound(place, self._location.lookup) is None:
+                return Reject(404)
+            phones = self._bindings(place, request)
+            return Forward(*phones) if phones else Reject(480)
         user, domain = _number(place), place.domain
         if user is None:
             return Reject(404)
@@ -64,7 +77,11 @@ class Retargeting:
         return Forward(*bindings) if bindings else Reject(404)
 
     def _bindings(self, place: Place, request: Request) -> Sequence[Binding]:
-        bindings = self._location.lookup(place.aor) if place.aor is not None else ()
+        bindings: Sequence[Binding] = ()
+        if place.gr is not None:
+            bindings = self._gruus.bound(place, self._location.lookup) or ()
+        elif place.aor is not None:
+            bindings = self._location.lookup(place.aor)
         if bindings and (_is_secure(request) or place.uri.scheme == "sips"):
             # §16.6 item 7: what was asked for as sips goes nowhere in the clear.
             return [binding for binding in bindings if binding.contact[:5].lower() == "sips:"]

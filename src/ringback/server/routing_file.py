@@ -19,6 +19,7 @@ from ringback.server.proxy.routing import Location as LocationOf
 
 if TYPE_CHECKING:
     from ringback.server.domains import Domains
+    from ringback.server.gruus import Gruus
     from ringback.server.location.binding import Binding
     from ringback.server.location.location import Location
 
@@ -32,14 +33,17 @@ class RoutingFileError(Exception):
 class Lookup:
     """The location service as a routing file sees it."""
 
-    def __init__(self, location: Location, domains: Domains) -> None:
+    def __init__(self, location: Location, domains: Domains, gruus: Gruus) -> None:
         self._location = location
         self._domains = domains
+        self._gruus = gruus
 
     def lookup(self, uri: SipUri | str) -> Sequence[Binding]:
-        """The bindings of a user of ours, highest q first; none where the URI is of no domain served."""
-        aor = self._domains.place(str(uri)).aor
-        return () if aor is None else self._location.lookup(aor)
+        """The bindings of a user of ours, highest q first, or those of the one phone that a GRUU names; none where there is none."""
+        place = self._domains.place(str(uri))
+        if place.gr is not None:
+            return self._gruus.bound(place, self._location.lookup) or ()
+        return () if place.aor is None else self._location.lookup(place.aor)
 
 
 def load_route(path: Path, lookup: Lookup) -> Route:

@@ -16,6 +16,7 @@ from ringback.server.counts import Counts
 from ringback.server.domains import Domains
 from ringback.server.drain import Drain
 from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.routing_file import RoutingFileError
@@ -87,6 +88,8 @@ class Server:
                 location=self.location,
                 users=self.users if config.auth == "digest" else None,
                 record_route=RecordRoute(self._secret("record-route")),
+                flows=self.flows,
+                gruus=Gruus(self._secret("gruu")),
                 resolver=self._resolver,
                 counts=self.counts,
                 report=self._report,
