@@ -18,7 +18,8 @@ from tests.server.party import DOMAIN, House, simulated
 def decided(uri: str, routes: Sequence[RouteConfig] = (), aliases: dict[str, list[str] | str] | None = None) -> object:
     request = parse_datagram(INVITE.replace("URI", uri).encode())
     assert isinstance(request, Request), request
-    return Retargeting(Domains([DOMAIN, "example.org"]), Location(clock=lambda: 0.0), Gruus(b"key"), aliases or {}, routes).decision(request)
+    location = Location(clock=lambda: 0.0)
+    return Retargeting(Domains([DOMAIN, "example.org"]), location, Gruus(b"key"), aliases or {}, routes).decision(request)
 
 
 def shown(decision: object) -> str:

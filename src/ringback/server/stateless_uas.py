@@ -12,12 +12,19 @@ from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.server.counts import Counts
 from ringback.server.proxy.routing import Redirect, Reject
+from ringback.server.registrar import EXTENSIONS, not_understood
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
 
 ALLOW = "OPTIONS, REGISTER"
-_CAPABILITIES = (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", ""))
+_CAPABILITIES = (
+    ("Allow", ALLOW),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Accept-Language", "en"),
+    ("Supported", ", ".join(EXTENSIONS)),
+)
 
 # A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as in RFC 9000 §8).
 _MOST_BYTES_BACK = 3
@@ -43,7 +50,7 @@ class StatelessUas:
 
     def tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
         """§11.2: what this server understands of requests to itself."""
-        unknown = request.require
+        unknown = not_understood(request)
         if unknown:
             self.refuse(transaction, request, Reject(420, headers=[("Unsupported", ", ".join(unknown))]))
             return

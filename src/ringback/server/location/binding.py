@@ -48,10 +48,10 @@ class Binding:
     ) -> None:
         """`row` is the one it has in the store, the old one's where it refreshes one; `contact` the URI as registered; `params` the
         Contact's own parameters as registered, each with its `;`, without expires; `expires_at` in seconds of the monotonic clock;
-        `expires` the interval granted in seconds; `path` the Path values of its REGISTER, separated by commas (RFC 3327); `source` the address
-        that came from; `flow` the text that names the flow it came over, "" where the contact is reached at its URI; `instance` the URN
-        of the user agent and `reg_id` the number of its flow (RFC 5626), "" and 0 where it said none; `era` the number that all temporary
-        GRUUs hold which are good for that user agent now (RFC 5627).
+        `expires` the interval granted in seconds; `path` the Path values, separated by commas (RFC 3327); `source` the address the REGISTER
+        came from; `flow` the text that names the flow it came over, "" where the contact is reached at its URI; `instance` the URN of the
+        user agent and `reg_id` the number of its flow (RFC 5626), "" and 0 where it said none; `era` the number that all temporary GRUUs
+        hold which are good for that user agent now (RFC 5627).
         """
         self.row = row
         self.aor = aor

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ringback.message.fields.name_addr import NameAddr, Star
-from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
 from ringback.server.instance import instance_of
+from ringback.server.registrar.extensions import has_option
 from ringback.server.registrar.refused import Refused
 
 
@@ -55,9 +55,3 @@ def _is_edge(value: NameAddr) -> bool:
     # The first hop puts its value in before anybody else, so it stands last; the others need know nothing of flows (§5.1).
     uri = value.uri
     return isinstance(uri, SipUri) and "ob" in uri.params
-
-
-def has_option(request: Request, tag: str) -> bool:
-    """Whether a user agent says that it supports an extension; who requires it does."""
-    headers = request.headers
-    return any(name in headers.keys and tag in map(ascii_lower, headers.values(name)) for name in ("supported", "require"))

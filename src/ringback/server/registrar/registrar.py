@@ -14,7 +14,6 @@ from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.date import Date
 from ringback.message.fields.name_addr import NameAddr
-from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, Uri
 from ringback.server.config import RegistrarConfig
@@ -25,17 +24,16 @@ from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar.bindings import Registration
+from ringback.server.registrar.extensions import has_option, not_understood
 from ringback.server.registrar.path import path_of
 from ringback.server.registrar.plain_contact import plain_contact
-from ringback.server.registrar.reach import AT_ITS_URI, Reach, has_option, is_direct, is_outbound
+from ringback.server.registrar.reach import AT_ITS_URI, Reach, is_direct, is_outbound
 from ringback.server.registrar.refused import Refused
 from ringback.server.registrar.source import check_loop, check_source
 from ringback.server.store import StoreUnavailable
 from ringback.transaction.events import RequestReceived
 from ringback.transaction.transaction import ServerTransaction
 
-EXTENSIONS = ("gruu", "outbound", "path")
-"""What a REGISTER may require (RFC 5627, RFC 5626, RFC 3327)."""
 DIALLED = frozenset(("UDP", "TCP", "TLS"))
 """Over these a phone may be reached at its Contact's URI; over any other, only down the connection it made (RFC 7118 §5)."""
 
@@ -115,7 +113,7 @@ class Registrar:
             raise Refused(405, headers=[("Allow", "REGISTER")])
         headers = request.headers
         if "require" in headers:
-            unknown = [tag for tag in request.require if ascii_lower(tag) not in EXTENSIONS]
+            unknown = not_understood(request)
             if unknown:
                 raise Refused(420, headers=[("Unsupported", ", ".join(unknown))])
         if request.body:
