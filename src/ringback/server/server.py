@@ -60,7 +60,8 @@ class Server:
         self._report = report or logger.warning
         self._open_transports = open_transports
         self._resolver = Resolver()
-        self._store: Store | None = None
+        self.store: Store | None = None
+        """What outlives the server; None where nothing does."""
         self._users_alarm: asyncio.TimerHandle | None = None
         self._are_users_readable = True
 
@@ -74,11 +75,11 @@ class Server:
         async with AsyncExitStack() as undo:
             # What was opened is closed again, last first, unless all of it succeeds.
             if config.data is not None:
-                self._store = Store(config.data)
-                undo.callback(self._store.close)
-            self.users = Users(self._store)
+                self.store = Store(config.data)
+                undo.callback(self.store.close)
+            self.users = Users(self.store)
             self._serve_users()
-            self.location = Location(self._store, loop=loop, clock=loop.time)
+            self.location = Location(self.store, loop=loop, clock=loop.time)
             self.location.report = self._report
             undo.callback(self.location.close)
             self.flows = Flows(self._secret("flow"), secrets.token_hex(4))
@@ -95,7 +96,7 @@ class Server:
                 report=self._report,
             )
             self.leave = Drain(self.core, config.drain, self.leaving)
-            self._forward_calls()
+            self.forward_calls()
             stack = self.core.stack
             stack.observer = self._observer
             self.transports = self._open_transports(
@@ -111,12 +112,12 @@ class Server:
             await self._listen()
             undo.pop_all()
             self._started_at = loop.time()
-            if self._store is not None:
+            if self.store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
 
     def _secret(self, name: str) -> bytes:
         """A key that outlives a restart where anything does."""
-        return secrets.token_bytes(32) if self._store is None else self._store.secret(name)
+        return secrets.token_bytes(32) if self.store is None else self.store.secret(name)
 
     @property
     def uptime(self) -> float:
@@ -133,17 +134,17 @@ class Server:
         if not self.config.domains and self.config.auth == "digest":
             self.domains.serve(self.users.domains)
 
-    def _forward_calls(self) -> None:
+    def forward_calls(self) -> None:
         """Takes what users have arranged for their calls; raises `StoreError`."""
-        if self._store is not None:
-            self.core.determination.retargeting.forwarding = call_forwarding.read(self._store)
+        if self.store is not None:
+            self.core.determination.retargeting.forwarding = call_forwarding.read(self.store)
 
     def refresh_users(self) -> bool:
         """Reads accounts and call forwarding again where they have changed; what fails is reported once, and they stay as they are."""
         try:
             has_changed = self.users.refresh()
             if has_changed:
-                self._forward_calls()
+                self.forward_calls()
         except StoreError as error:
             if self._are_users_readable:
                 self._report(f"changes of users are not seen: {error}")
@@ -195,5 +196,5 @@ class Server:
         self.core.stack.batch_ended()
         self.core.stack.close()
         await self.transports.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()
