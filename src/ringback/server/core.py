@@ -79,6 +79,8 @@ class ServerCore:
             config.proxy,
             sources=self.sources,
             determine=self.determination.determine,
+            resolve=self.determination.resolve,
+            flow_named=flows.named,
             refuse=self._uas.refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,

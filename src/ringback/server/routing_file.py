@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
-from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject, Routing, first
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Redirect, Reject, first
 from ringback.server.proxy.routing import Location as LocationOf
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ringback.server.location.binding import Binding
     from ringback.server.location.location import Location
 
-Route = Callable[[Request], "Routing | Awaitable[Routing | None] | None"]
+Route = Callable[[Request], "Decision | Awaitable[Decision | None] | None"]
 
 
 class RoutingFileError(Exception):
@@ -82,8 +82,8 @@ def explain(error: BaseException, path: Path) -> str:
     return f"{place}: {type(error).__name__}: {error}".replace("\n", " ")
 
 
-def checked(result: object) -> Routing | None:
+def checked(result: object) -> Decision | None:
     """What a route function returned, if that is a decision; TypeError otherwise."""
-    if result is None or isinstance(result, Routing):
+    if result is None or isinstance(result, Decision):
         return result
     raise TypeError(f"route() must return Forward, Location, Gateway, first(…), Redirect, Reject or None, not {type(result).__name__}")

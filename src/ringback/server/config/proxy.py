@@ -18,6 +18,15 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ring_for: Annotated[
         float, Meta(ge=1, le=3600, description="Seconds a target rings before the next one's turn, when targets are tried one by one.")
     ] = 20.0
+    failover_after: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=32,
+            description="Seconds a server may be silent before the next one is tried, where DNS names several or a phone has several flows "
+            "(RFC 3263 §4.3).",
+        ),
+    ] = 4.0
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

@@ -10,10 +10,13 @@ from ringback.server.proxy.destination import Destination, Target, Uri, by_phone
 CONDITIONS = {
     "busy": (486, 600),
     "no_answer": (408, 480),
-    "unregistered": (404, 430),
+    "unregistered": (430,),
     "any": (),
 }
-"""What `else_` may name beside statuses, and the statuses each stands for; "any" is every other failure that ends nothing."""
+"""What `else_` may name beside statuses, and the statuses each stands for.
+
+"unregistered" is above all that there was nowhere to send a request, "any" every failure but those that end everything.
+"""
 
 # The caller is asked who he is, is told another way, or gave up: no failure of the target.
 _NO_FAILURE = (401, 407, 487)
@@ -157,19 +160,18 @@ class First:
 
     __slots__ = ("decisions",)
 
-    def __init__(self, decisions: tuple[Routing, ...]) -> None:
+    def __init__(self, decisions: tuple[Decision, ...]) -> None:
         self.decisions = decisions
 
     def __repr__(self) -> str:
         return f"first({', '.join(map(repr, self.decisions))})"
 
 
-Decision = Forward | Redirect | Reject
-Routing = Decision | Location | Gateway | First
-Else = Routing | Mapping[int | str, Routing]
+Decision = Forward | Location | Gateway | First | Redirect | Reject
+Else = Decision | Mapping[int | str, Decision]
 
 
-def first(*decisions: Routing) -> First:
+def first(*decisions: Decision) -> First:
     """Each decision in turn, until one reaches somebody.
 
     The next is followed where the one before it found nobody, or where nobody answered there but servers: 404, 408, 410, 430, 480 and 5xx.
@@ -181,14 +183,19 @@ def first(*decisions: Routing) -> First:
     return First(decisions)
 
 
-def following(else_: Else | None, status: int) -> Routing | None:
-    """The decision that `else_` has for a final response of this status, None where it has none."""
+def following(else_: Else | None, status: int, *, found_nobody: bool = False) -> Decision | None:
+    """The decision that `else_` has for a final response of this status, None where it has none.
+
+    `found_nobody`: the status is our own, as there was nowhere to send the request.
+    """
     if else_ is None:
         return None
     is_failure = 400 <= status < 600 and status not in _NO_FAILURE
     if not isinstance(else_, Mapping):
         return else_ if is_failure else None
-    found = else_.get(status)
+    found = else_.get("unregistered") if found_nobody else None
+    if found is None:
+        found = else_.get(status)
     if found is None:
         for condition, statuses in CONDITIONS.items():
             if status in statuses and condition in else_:
@@ -217,7 +224,7 @@ def _checked_else(else_: Else | None) -> Else | None:
 
 
 def _checked_decision(decision: object, where: str) -> None:
-    if not isinstance(decision, Routing):
+    if not isinstance(decision, Decision):
         raise TypeError(f"{where} takes decisions such as Forward(…) or Reject(…), not {decision!r}")
 
 
