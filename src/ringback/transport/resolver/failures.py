@@ -1,0 +1,82 @@
+"""Which servers failed a moment ago, and which asked to be left alone (RFC 3263 §4.3, RFC 3261 §21.5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ringback.address import Target
+
+# A choice: half a minute without a dead server costs little where there is another, and asking it again costs one call a few seconds.
+FAILED_FOR = 30.0
+
+# Departs from RFC 3261 §21.5.4: no server is left alone for longer than a minute. A 503 may speak for somebody behind that server, where
+# a proxy passes on what §16.7 has it keep to itself, and who has no other server cannot even ask for help.
+LONGEST_REST = 60.0
+
+# Servers remembered; the oldest goes. A choice: nobody deals with so many dead ones at a time.
+_MOST = 1000
+
+_Server = tuple[str, str, int]
+
+
+def _server(target: Target) -> _Server:
+    return target.transport, target.host, target.port
+
+
+class Failures:
+    """Until when which servers come last."""
+
+    __slots__ = ("_latest", "_rests", "_until")
+
+    def __init__(self) -> None:
+        self._until: dict[_Server, float] = {}
+        self._rests: dict[_Server, float] = {}
+        self._latest = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def failed(self, target: Target, now: float, retry_after: float | None) -> None:
+        """Remembers a failure: for 30 s, or as long as a 503's Retry-After says (a minute at most)."""
+        server = _server(target)
+        self._until.pop(server, None)
+        if retry_after is None:
+            self._until[server] = now + FAILED_FOR
+        else:
+            self._until[server] = self._rests[server] = now + min(retry_after, LONGEST_REST)
+        self._latest = max(self._latest, self._until[server])
+        if len(self._until) > _MOST:
+            self._forget(next(iter(self._until)))
+
+    def succeeded(self, target: Target) -> None:
+        """Forgets what was."""
+        self._forget(_server(target))
+
+    def _forget(self, server: _Server) -> None:
+        self._until.pop(server, None)
+        self._rests.pop(server, None)
+
+    def rest(self, target: Target, now: float) -> float | None:
+        """For how many seconds yet a server asked to be left alone; None where it did not."""
+        until = self._rests.get(_server(target)) if self._rests else None
+        return until - now if until is not None and until > now else None
+
+    def last(self, targets: Sequence[Target], now: float) -> list[Target]:
+        """The targets, those that failed behind the others, the one that may be well again soonest first."""
+        if self._latest <= now:
+            self._until.clear()
+            self._rests.clear()
+        well = []
+        failed = []
+        for target in targets:
+            server = _server(target)
+            until = self._until.get(server)
+            if until is None:
+                well.append(target)
+            elif until <= now:
+                self._forget(server)
+                well.append(target)
+            else:
+                failed.append((until, target))
+        failed.sort(key=lambda found: found[0])
+        return well + [target for _, target in failed]

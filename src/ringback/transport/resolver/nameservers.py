@@ -1,0 +1,108 @@
+"""Name servers, asked by way of c-ares: those of the system or others; /etc/hosts and `localhost` count as everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Sequence
+
+import aiodns
+import pycares
+
+from ringback.transport.resolver.records import Answer, Naptr, R, Srv, UnansweredError
+
+# There is no such name, no such record, or it is no name that anybody could have: that is an answer.
+_NONE = frozenset((pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA, pycares.errno.ARES_EBADNAME))
+_FAMILIES = {frozenset((4,)): socket.AF_INET, frozenset((6,)): socket.AF_INET6}
+_UNSPECIFIED = frozenset(("0.0.0.0", "::"))
+
+
+class NameServers:
+    """Questions put to name servers; which ones, is read from the system's settings unless `servers` says it."""
+
+    def __init__(self, servers: Sequence[str] = (), timeout: float = 2.0, tries: int = 2) -> None:
+        """`servers` are ADDRESS or ADDRESS:PORT; each is given `timeout` seconds, then the next one is asked, `tries` times round."""
+        self._servers = servers
+        self._timeout = timeout
+        self._tries = tries
+        self._cares: aiodns.DNSResolver | None = None
+
+    def _open(self) -> aiodns.DNSResolver:
+        # Not before there is something to ask: whoever deals with numeric addresses alone needs no thread of c-ares'.
+        if self._cares is None:
+            loop = asyncio.get_running_loop()
+            try:
+                self._cares = aiodns.DNSResolver(self._servers, loop, timeout=self._timeout, tries=self._tries)
+            except pycares.AresError as error:
+                raise UnansweredError(str(error)) from None
+        return self._cares
+
+    async def naptr(self, name: str) -> Answer[Naptr]:
+        """The NAPTR records of a name."""
+        records = []
+        ttls = []
+        for found in await self._query(name, "NAPTR"):
+            data = found.data
+            if isinstance(data, pycares.NAPTRRecordData):
+                texts = [_text(text) for text in (data.flags, data.service, data.regexp)]
+                records.append(Naptr(data.order, data.preference, *texts, _name(data.replacement)))
+                ttls.append(found.ttl)
+        return _answer(records, ttls)
+
+    async def srv(self, name: str) -> Answer[Srv]:
+        """The SRV records of a name."""
+        records = []
+        ttls = []
+        for found in await self._query(name, "SRV"):
+            data = found.data
+            if isinstance(data, pycares.SRVRecordData):
+                records.append(Srv(data.priority, data.weight, data.port, _name(data.target)))
+                ttls.append(found.ttl)
+        return _answer(records, ttls)
+
+    async def addresses(self, name: str, families: frozenset[int]) -> Answer[str]:
+        """The numeric addresses of a host, best first (RFC 6724)."""
+        family = _FAMILIES.get(families, socket.AF_UNSPEC)
+        found = await _unless_none(self._open().getaddrinfo(name, family, type=socket.SOCK_DGRAM))
+        records = []
+        ttls = []
+        for node in found.nodes if found is not None else ():
+            address = node.addr[0].decode("ascii")
+            # To send there would be to send to ourselves.
+            if address not in _UNSPECIFIED:
+                records.append(address)
+                ttls.append(node.ttl)
+        return _answer(records, ttls)
+
+    async def _query(self, name: str, kind: str) -> Sequence[pycares.DNSRecord]:
+        found = await _unless_none(self._open().query_dns(name, kind))
+        return () if found is None else found.answer
+
+    def close(self) -> None:
+        """Gives up what is asked and not answered, and the thread with it."""
+        if self._cares is not None:
+            self._cares.cancel()
+            self._cares = None
+
+
+async def _unless_none(question: Awaitable[R]) -> R | None:
+    """What was found; None where there is nothing."""
+    try:
+        return await question
+    except aiodns.error.DNSError as error:
+        if error.args[0] in _NONE:
+            return None
+        raise UnansweredError(str(error.args[1])) from None
+
+
+def _text(found: str | bytes) -> str:
+    """A character-string as text; c-ares' binding leaves octets what is not ASCII."""
+    return found if isinstance(found, str) else found.decode("utf-8", "surrogateescape")
+
+
+def _name(found: str) -> str:
+    return found.rstrip(".")
+
+
+def _answer(records: Sequence[R], ttls: Sequence[int]) -> Answer[R]:
+    return Answer(tuple(records), min(ttls, default=None))

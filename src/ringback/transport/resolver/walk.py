@@ -1,0 +1,173 @@
+"""The questions that lead from a name to its servers: NAPTR, then SRV, then addresses (RFC 3263 §4.1, §4.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ringback.transport.resolver.hop import SECURE, Hop, numeric_host
+from ringback.transport.resolver.naptr import services
+from ringback.transport.resolver.records import Answer, Naptr, Questions, R, Srv, UnansweredError
+from ringback.transport.resolver.srv import Choice, Way
+
+# No answer counts for longer than an hour: whoever has moved a server need not wait for days.
+_LONGEST = 3600.0
+
+# A TTL of 0 makes one question for all who ask within this second, not one for each request.
+_SHORTEST = 1.0
+
+# c-ares keeps "there is none" as long as the zone's SOA record says, but does not tell for how long: so it is asked again this often.
+_NONE_FOR = 30.0
+
+# RFC 2308 §7.1, RFC 9520 §3.2: what could not be answered is not asked again at once.
+_UNANSWERED_FOR = 5.0
+
+# Choices: whoever publishes more than this is heard in part.
+_MOST_SERVERS = 32
+_MOST_ADDRESSES = 16
+
+_LABELS = {"UDP": "_sip._udp", "TCP": "_sip._tcp", "TLS": "_sips._tcp"}
+"""Where SRV records of a transport stand. RFC 7118 gives WebSocket none."""
+
+Speaking = Mapping[str, frozenset[int]]
+"""The transports spoken, the preferred first, each with the IP versions it is spoken over."""
+
+_Host = tuple[str, frozenset[int]]
+_Service = tuple[str, Sequence[Srv]]
+
+
+class Asked(NamedTuple):
+    """One question of a walk and what came of it; `fault` says why nothing did."""
+
+    kind: str
+    name: str
+    answer: Answer[Any] = Answer(())
+    fault: str | None = None
+
+    @property
+    def holds(self) -> float:
+        """For how many seconds that counts."""
+        if self.fault is not None:
+            return _UNANSWERED_FOR
+        ttl = self.answer.ttl
+        return _NONE_FOR if ttl is None else min(max(ttl, _SHORTEST), _LONGEST)
+
+
+def default_transport(speaking: Speaking, *, is_secure: bool) -> str:
+    """What a URI means that names no transport: UDP, or TLS for sips (§4.1); who does not speak that uses what he speaks."""
+    spoken = [transport for transport in speaking if transport in SECURE or not is_secure]
+    return spoken[0] if spoken else ("TLS" if is_secure else "UDP")
+
+
+class Walk:
+    """One walk from a hop to a way; `asked` is what it asked."""
+
+    def __init__(self, hop: Hop, questions: Questions, speaking: Speaking, patience: float) -> None:
+        """`patience` is how long each question may take, in seconds: what is known by then has to do."""
+        self.hop = hop
+        self.asked: list[Asked] = []
+        self._questions = questions
+        self._speaking = speaking
+        self._patience = patience
+
+    @property
+    def holds(self) -> float:
+        """For how many seconds the way counts: as long as each answer that it was made of."""
+        return min((asked.holds for asked in self.asked), default=_LONGEST)
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether a question was not answered."""
+        return any(asked.fault is not None for asked in self.asked)
+
+    async def way(self) -> Way:
+        """Where the hop leads; a way without targets where that is nowhere."""
+        hop = self.hop
+        if hop.transport is not None and hop.transport not in self._speaking:
+            return Way(())
+        transport = hop.transport or default_transport(self._speaking, is_secure=hop.is_secure)
+        if hop.port is not None:
+            return await self._own_addresses(transport)
+        if hop.transport is not None:
+            transports = [transport]
+        else:
+            transports = [spoken for spoken in self._speaking if spoken in SECURE or not hop.is_secure]
+            naptr = await self._answer("NAPTR", hop.name, self._questions.naptr(hop.name))
+            for group in services(naptr.records, transports, is_secure=hop.is_secure):
+                if choices := await self._choices(await self._named_services(group)):
+                    return Way(choices)
+        found = await self._services([(spoken, f"{_LABELS[spoken]}.{hop.name}") for spoken in transports if spoken in _LABELS])
+        for service in found:
+            if choices := await self._choices([service]):
+                return Way(choices)
+        # RFC 2782: a domain that has SRV records is nowhere else, even where they say that there is no such service.
+        return Way(()) if found else await self._own_addresses(transport)
+
+    async def _own_addresses(self, transport: str) -> Way:
+        hop = self.hop
+        return Way(await self._choices([(transport, [Srv(0, 0, hop.port or 0, hop.name)])]))
+
+    async def _named_services(self, group: Sequence[tuple[str, Naptr]]) -> list[_Service]:
+        """What the NAPTR records of one order stand for: SRV records by flag "s", a host by flag "a" (RFC 3404 §4.2)."""
+        found = await self._services([(transport, record.replacement) for transport, record in group if record.flags in "sS"])
+        hosts = [(transport, [Srv(0, 0, 0, record.replacement)]) for transport, record in group if record.flags in "aA"]
+        return found + hosts
+
+    async def _services(self, places: Sequence[tuple[str, str]]) -> list[_Service]:
+        """The SRV records of each place that has any, asked for all at once."""
+        answers = await asyncio.gather(*[self._answer("SRV", name, self._questions.srv(name)) for _, name in places])
+        return [
+            # Nothing can be sent to port 0.
+            (transport, [record for record in answer.records if record.target and record.port])
+            for (transport, _), answer in zip(places, answers, strict=True)
+            if answer.records
+        ]
+
+    async def _choices(self, found: Iterable[_Service]) -> list[Choice]:
+        """Every server of these services with its targets: service by service, by priority within each."""
+        servers = [(place, transport, record) for place, (transport, records) in enumerate(found) for record in records]
+        servers.sort(key=lambda server: (server[0], server[2].priority))
+        del servers[_MOST_SERVERS:]
+        hosts = await self._hosts((record.target, self._speaking[transport]) for _, transport, record in servers)
+        ranks = {rank: number for number, rank in enumerate(dict.fromkeys((place, record.priority) for place, _, record in servers))}
+        choices = []
+        for place, transport, record in servers:
+            addresses = hosts.get((record.target, self._speaking[transport]), ())
+            targets = tuple(self.hop.target(transport, address, record.port) for address in addresses)
+            if targets:
+                choices.append(Choice(ranks[place, record.priority], record.weight, targets))
+        return choices
+
+    async def _hosts(self, wanted: Iterable[_Host]) -> dict[_Host, Sequence[str]]:
+        """The addresses of hosts, asked for all at once."""
+        found: dict[_Host, Sequence[str]] = {}
+        names = []
+        for host in dict.fromkeys(wanted):
+            numeric = numeric_host(host[0])
+            if numeric is None:
+                names.append(host)
+            else:
+                found[host] = (numeric,)
+        questions = [self._answer(_kind(families), name, self._questions.addresses(name, families)) for name, families in names]
+        for host, answer in zip(names, await asyncio.gather(*questions), strict=True):
+            found[host] = answer.records[:_MOST_ADDRESSES]
+        return found
+
+    async def _answer(self, kind: str, name: str, question: Awaitable[Answer[R]]) -> Answer[R]:
+        """One answer, noted; empty where none could be had."""
+        place = len(self.asked)
+        self.asked.append(Asked(kind, name))
+        try:
+            async with asyncio.timeout(self._patience):
+                answer = await question
+        except (UnansweredError, TimeoutError) as error:
+            fault = error.reason if isinstance(error, UnansweredError) else "no answer in time"
+            self.asked[place] = Asked(kind, name, fault=fault)
+            return Answer(())
+        self.asked[place] = Asked(kind, name, answer)
+        return answer
+
+
+def _kind(families: frozenset[int]) -> str:
+    return " and ".join(kind for family, kind in ((4, "A"), (6, "AAAA")) if family in families)
