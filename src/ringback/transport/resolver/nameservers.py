@@ -44,8 +44,8 @@ class NameServers:
         for found in await self._query(name, "NAPTR"):
             data = found.data
             if isinstance(data, pycares.NAPTRRecordData):
-                texts = [_text(text) for text in (data.flags, data.service, data.regexp)]
-                records.append(Naptr(data.order, data.preference, *texts, _name(data.replacement)))
+                flags, service, regexp = (_text(text) for text in (data.flags, data.service, data.regexp))
+                records.append(Naptr(data.order, data.preference, flags, service, regexp, _name(data.replacement)))
                 ttls.append(found.ttl)
         return _answer(records, ttls)
 
