@@ -1,7 +1,8 @@
 """Simulated time and a simulated network, for tests of Ringback and of programs built on it."""
 
 from ringback.testing.loop import HungError, SimulatedTimeLoop, run
+from ringback.testing.names import Names
 from ringback.testing.network import Network, Passed
 from ringback.testing.stage import AgentFactory, ServerFactory, Stage
 
-__all__ = ["AgentFactory", "HungError", "Network", "Passed", "ServerFactory", "SimulatedTimeLoop", "Stage", "run"]
+__all__ = ["AgentFactory", "HungError", "Names", "Network", "Passed", "ServerFactory", "SimulatedTimeLoop", "Stage", "run"]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ringback.testing.names import Names
 from ringback.testing.waiting import place_of
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class SimulatedTimeLoop(asyncio.SelectorEventLoop):
         self._patience = patience
         self.ends_at = ends_at
         """The simulated second after which the loop goes no further; it may be moved."""
+        self.names = Names()
+        """The DNS of this loop: every name that leads somewhere."""
         self._at_work = 0
         selector = _JumpingSelector()
         selector.loop = self

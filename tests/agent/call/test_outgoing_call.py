@@ -589,7 +589,7 @@ def test_a_call_given_up_while_its_way_is_looked_for_is_never_placed() -> None:
 
         async def slow(*_: Any, **__: Any) -> list[Any]:
             asked.set_result(None)
-            await asyncio.sleep(5)
+            await asyncio.sleep(3)
             return [(2, 2, 17, "", (bob.host, 5060))]
 
         asyncio.get_running_loop().getaddrinfo = slow  # type: ignore[method-assign]  # no test asks the real DNS

