@@ -32,7 +32,7 @@ from ringback.message.headers import Headers
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, StreamParser, parse_datagram
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
-from ringback.server.proxy.routing import Forward, Redirect, Reject
+from ringback.server.proxy.routing import Forward, Gateway, Location, Redirect, Reject, first
 
 __all__ = [
     "AnyUri",
@@ -44,12 +44,14 @@ __all__ = [
     "CallTimedOut",
     "EventPackage",
     "Forward",
+    "Gateway",
     "Headers",
     "IncomingCall",
     "IncomingInfo",
     "IncomingMessage",
     "IncomingRequest",
     "IncomingSubscription",
+    "Location",
     "Malformed",
     "Notification",
     "Notifier",
@@ -73,6 +75,7 @@ __all__ = [
     "TransferFailed",
     "Unreachable",
     "UserAgent",
+    "first",
     "parse_datagram",
     "parse_uri",
 ]

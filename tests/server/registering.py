@@ -8,6 +8,8 @@ from ringback.message.message import Request, Response
 from ringback.message.parser import parse_datagram
 from ringback.server.config import RegistrarConfig
 from ringback.server.domains import Domains
+from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar import Registrar
@@ -30,6 +32,9 @@ class House:
         self.endpoint = Endpoint("UDP", "192.0.2.100", 5060)
         self.domains = Domains(domains, [self.endpoint])
         self.location = Location(store, clock=lambda: self.now, wall=lambda: WALL + self.now - 1_000)
+        self.flows = Flows(b"key", "run")
+        self.flows.serve([self.endpoint], lambda transport, number: None)
+        self.gruus = Gruus(b"key")
         self.answers: list[Response] = []
         self.kept: list[bool] = []
         self.registrar = Registrar(
@@ -39,6 +44,8 @@ class House:
             respond=self._respond,  # type: ignore[arg-type]
             refuse=self._refuse,  # type: ignore[arg-type]
             token=lambda: "tag0123456789abc",
+            flows=self.flows,
+            gruus=self.gruus,
             wall=lambda: WALL + self.now - 1_000,
         )
         self._count = 0
@@ -65,12 +72,17 @@ class House:
         method: str = "REGISTER",
         body: bytes = b"",
         answers: int = 1,
+        via: Sequence[str] = (),
     ) -> Response:
-        """Registers with these further header lines and gives the answer, the last one where none is due yet."""
+        """Registers with these further header lines and gives the answer, the last one where none is due yet.
+
+        `via` are the proxies it passed, the last one first.
+        """
         self._count += 1
         head = "\r\n".join(
             [
                 f"{method} {uri} SIP/2.0",
+                *[f"Via: SIP/2.0/UDP {host};branch=z9hG4bK{host}{self._count}" for host in via],
                 f"Via: SIP/2.0/UDP {PHONE}:5062;branch=z9hG4bK{self._count}",
                 "From: <sip:alice@example.com>;tag=1",
                 f"To: {to}",

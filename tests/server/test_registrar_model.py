@@ -11,6 +11,8 @@ from ringback.address import Endpoint, Flow
 from ringback.message.message import Request, Response
 from ringback.server.config import RegistrarConfig
 from ringback.server.domains import Domains
+from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar import Registrar
@@ -51,6 +53,8 @@ class RegistrarAndModel(RuleBasedStateMachine):
             respond=self.respond,  # type: ignore[arg-type]
             refuse=self.refuse,  # type: ignore[arg-type]
             token=lambda: "tag",
+            flows=Flows(b"key", "run"),
+            gruus=Gruus(b"key"),
         )
 
     def respond(self, _transaction: object, response: Response, _now: float) -> None:

@@ -8,6 +8,7 @@ from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
 from ringback.server.config import RouteConfig
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject
 from ringback.server.retargeting import Retargeting
@@ -17,7 +18,8 @@ from tests.server.party import DOMAIN, House, simulated
 def decided(uri: str, routes: Sequence[RouteConfig] = (), aliases: dict[str, list[str] | str] | None = None) -> object:
     request = parse_datagram(INVITE.replace("URI", uri).encode())
     assert isinstance(request, Request), request
-    return Retargeting(Domains([DOMAIN, "example.org"]), Location(clock=lambda: 0.0), aliases or {}, routes).decision(request)
+    location = Location(clock=lambda: 0.0)
+    return Retargeting(Domains([DOMAIN, "example.org"]), location, Gruus(b"key"), aliases or {}, routes).decision(request)
 
 
 def shown(decision: object) -> str:

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from ringback.server.domains import Domains
-from ringback.server.location.location import Location
-from ringback.server.proxy.routing import Forward, Redirect, Reject
+from ringback.server.gruus import Gruus
+from ringback.server.location.location import Location as LocationService
+from ringback.server.proxy.routing import Forward, Gateway, Location, Redirect, Reject, first
 from ringback.server.routing_file import Lookup, RoutingFileError, checked, explain, load_route
 from tests.server.party import House, simulated
 
-LOOKUP = Lookup(Location(clock=lambda: 0.0), Domains(["example.com"]))
+LOOKUP = Lookup(LocationService(clock=lambda: 0.0), Domains(["example.com"]), Gruus(b"key"))
 
 
 def write(folder: Path, text: str) -> Path:
@@ -61,7 +62,7 @@ def test_the_file_finds_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_only_decisions_count() -> None:
-    for decision in (None, Forward("sip:a@x"), Redirect("sip:a@x"), Reject(404)):
+    for decision in (None, Forward("sip:a@x"), Location(), Gateway("pstn"), first(Location()), Redirect("sip:a@x"), Reject(404)):
         assert checked(decision) is decision
     for nonsense in (True, "sip:a@x", [Forward("sip:a@x")], 404, object):
         with pytest.raises(TypeError, match="Redirect, Reject or None"):

@@ -117,7 +117,7 @@ def test_an_error_says_whether_it_may_pass() -> None:
 def older(path: Path, *undone: str) -> None:
     """Makes a store what one of an earlier schema is, with a binding."""
     with sqlite3.connect(path) as connection:
-        for column in ("flow", "instance", "reg_id"):
+        for column in ("flow", "instance", "reg_id", "era"):
             connection.execute(f"ALTER TABLE binding DROP COLUMN {column}")
         for statement in undone:
             connection.execute(statement)
@@ -144,7 +144,7 @@ def test_bindings_of_the_second_schema_have_no_flow_and_no_instance(tmp_path: Pa
     again = Store(tmp_path)
     (binding,) = read(again.connection, 1e9, 1e9)
     assert (binding.contact, binding.params, binding.source) == ("sip:a@c", ";+x", "192.0.2.1")
-    assert (binding.flow, binding.instance, binding.reg_id, binding.route) == ("", "", 0, ())
+    assert (binding.flow, binding.instance, binding.reg_id, binding.era) == ("", "", 0, 0)
     assert again.connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() == (SCHEMA,)
     again.close()
 

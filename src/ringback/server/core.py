@@ -16,8 +16,8 @@ from ringback.server.counts import Counts
 from ringback.server.determination import Determination
 from ringback.server.domains import Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
-from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Reject
@@ -27,7 +27,7 @@ from ringback.server.stateless_uas import ALLOW, StatelessUas
 from ringback.server.users import Users
 from ringback.stack import Stack
 from ringback.tokens import Tokens
-from ringback.transaction.events import Event, RequestReceived, StrayResponseReceived
+from ringback.transaction.events import Event, RequestReceived
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.matching import key_of
 from ringback.transaction.transaction import ServerTransaction
@@ -48,9 +48,9 @@ class ServerCore:
         location: Location,
         users: Users | None,
         record_route: RecordRoute,
-        resolver: Resolver,
         flows: Flows,
-        via: ComputedVia,
+        gruus: Gruus,
+        resolver: Resolver,
         counts: Counts,
         report: Callable[[str], None],
     ) -> None:
@@ -66,7 +66,7 @@ class ServerCore:
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
-        self.determination = Determination(domains, location, config, counts=counts, report=report, run=self.stack.run)
+        self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run)
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""
         if users is not None:
@@ -79,24 +79,29 @@ class ServerCore:
             config.proxy,
             sources=self.sources,
             determine=self.determination.determine,
+            resolve=self.determination.resolve,
+            flow_named=flows.named,
             refuse=self._uas.refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,
             token=token,
-            flows=flows,
-            via=via,
         )
-        # Who runs a routing function may forward without state before this run has done so.
-        self.layer.tells_strays = domains.is_stateless_anywhere or config.routing is not None
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
-        self.registrar = Registrar(location, domains, config.registrar, respond=self.layer.respond, refuse=self._uas.refuse, token=token)
+        self.registrar = Registrar(
+            location,
+            domains,
+            config.registrar,
+            respond=self.layer.respond,
+            refuse=self._uas.refuse,
+            token=token,
+            flows=flows,
+            gruus=gruus,
+        )
 
     def receive(self, event: Event, now: float) -> None:
         """Gives each new request to the role it is for."""
         if not isinstance(event, RequestReceived):
-            if isinstance(event, StrayResponseReceived):
-                self.proxy.stateless.receive(event.response)
             return
         request = event.request
         host = event.flow.host
@@ -111,15 +116,9 @@ class ServerCore:
             if transaction is None:
                 if proof is not None and standing != UNPROVEN:
                     self._pass_ack(request, event.flow, proof, standing, now)
-                elif self.proxy.stateless.is_used and not self._uas.has_refused(request):
-                    place = self.domains.place(request.uri_text)
-                    self.proxy.stateless.forward_stray(request, event.flow, None, place, None, now)
                 return
             if request.method == "CANCEL":
-                if not self.proxy.cancel(event, now):
-                    place = self.domains.place(request.uri_text)
-                    may_lead = None if proof is None or standing == UNPROVEN else self._ways_of(proof, host)
-                    self.proxy.stateless.forward_stray(request, event.flow, transaction, place, may_lead, now)
+                self.proxy.cancel(event, now)
                 return
             place = self.domains.place(request.uri_text)
             if proof is None or standing == UNPROVEN:
@@ -194,8 +193,6 @@ class ServerCore:
         if (flow.host, flow.port) not in self.domains.own:
             return False
         via = request.via
-        if self.proxy.stateless.via.has_sent(request):
-            return True
         return key_of(via.branch or "", via.host, via.port or DEFAULT_PORTS["UDP"], request.method) in self.layer.clients
 
     def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:

@@ -11,8 +11,9 @@ from ringback.message.message import Request
 from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location as LocationService
-from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Reject, Routing
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 from ringback.server.retargeting import Retargeting
 from ringback.server.routing_file import Lookup, Route, checked, explain, load_route
 
@@ -24,6 +25,7 @@ class Determination:
         self,
         domains: Domains,
         location: LocationService,
+        gruus: Gruus,
         config: Config,
         *,
         counts: Counts,
@@ -33,8 +35,9 @@ class Determination:
         """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided."""
         self._domains = domains
         self._location = location
+        self._gruus = gruus
         self._file = config.routing
-        self.retargeting = Retargeting(domains, location, config.aliases, config.route)
+        self.retargeting = Retargeting(domains, location, gruus, config.aliases, config.route)
         self._counts = counts
         self._report = report
         self._run = run
@@ -45,12 +48,12 @@ class Determination:
     def read(self) -> None:
         """Reads the routing file again; `RoutingFileError`, and what was in force stays in force."""
         if self._file is not None:
-            self.route = load_route(self._file, Lookup(self._location, self._domains))
+            self.route = load_route(self._file, Lookup(self._location, self._domains, self._gruus))
 
     def determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision; None where it takes time: then `decided(decision, now)` is called."""
         if self.route is None:
-            return self.resolved(self.retargeting.decision(request), request)
+            return self.retargeting.decision(request)
         try:
             result = self.route(request)
             if inspect.isawaitable(result):
@@ -58,37 +61,27 @@ class Determination:
                 self._waiting.add(task)
                 task.add_done_callback(self._waiting.discard)
                 return None
-            return self.resolved(checked(result) or self.retargeting.decision(request), request)
+            return checked(result) or self.retargeting.decision(request)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             return self._failed(error)
 
-    async def _wait_for(self, request: Request, result: Awaitable[Routing | None], decided: Callable[[Decision, float], None]) -> None:
+    async def _wait_for(self, request: Request, result: Awaitable[Decision | None], decided: Callable[[Decision, float], None]) -> None:
         try:
-            decision = self.resolved(checked(await result) or self.retargeting.decision(request), request)
+            decision = checked(await result) or self.retargeting.decision(request)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             decision = self._failed(error)
         self._run(lambda now: decided(decision, now))
 
-    def resolved(self, routing: Routing, request: Request) -> Decision:
-        """What a routing value comes to for this request: a `Location` is the bindings of its address-of-record, whatever its user has
-        arranged; of `first`, the first that finds anybody.
+    def resolve(self, decision: Location | Gateway, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
+        """What a value that names no targets leads to now: a `Location` to the bindings of its address-of-record, whatever its user has
+        arranged; `Reject` where it leads nowhere.
         """
-        if isinstance(routing, Location):
-            return self._located(routing, request)
-        if isinstance(routing, First):
-            found = [self.resolved(one, request) for one in routing.decisions]
-            return next((one for one in found if not isinstance(one, Reject)), found[-1])
-        if isinstance(routing, Gateway):
-            return Reject(503, f"No Gateway {routing.name}")
-        return routing
-
-    def _located(self, decision: Location, request: Request) -> Forward | Reject:
+        if isinstance(decision, Gateway):
+            return Reject(503, f"No Gateway {decision.name}")
         bindings = self.retargeting.bindings(decision.uri or request.uri_text, request)
         if not bindings:
             return Reject(404)
-        return Forward(
-            *bindings, one_by_one=decision.one_by_one, ring_for=decision.ring_for, else_=decision.else_, recurse=decision.recurse
-        )
+        return Forward(*bindings, one_by_one=decision.one_by_one, ring_for=decision.ring_for, recurse=decision.recurse)
 
     def _failed(self, error: Exception) -> Reject:
         self._counts.routing_errors += 1

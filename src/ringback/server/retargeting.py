@@ -13,10 +13,11 @@ from ringback.message.uri import TelUri
 from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import RouteConfig
 from ringback.server.domains import Domains, Place
+from ringback.server.gruus import Gruus
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.proxy.destination import Target
-from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject, Routing
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Redirect, Reject
 from ringback.server.static_routes import StaticRoute, StaticRoutes
 
 # How often one request may be sent on from user to user: more is a loop that nobody meant, or might as well be one.
@@ -27,16 +28,22 @@ class Retargeting:
     """The standing orders of operator and users."""
 
     def __init__(
-        self, domains: Domains, location: Location, aliases: Mapping[str, Sequence[str] | str], routes: Sequence[RouteConfig]
+        self,
+        domains: Domains,
+        location: Location,
+        gruus: Gruus,
+        aliases: Mapping[str, Sequence[str] | str],
+        routes: Sequence[RouteConfig],
     ) -> None:
         self._domains = domains
         self._location = location
+        self._gruus = gruus
         self._aliases = {name: [uris] if isinstance(uris, str) else uris for name, uris in aliases.items()}
         self._routes = StaticRoutes(routes) if routes else None
         self.forwarding: Mapping[str, Forwarding] = {}
         """Whose calls go elsewhere, by address-of-record."""
 
-    def decision(self, request: Request) -> Routing:
+    def decision(self, request: Request) -> Decision:
         """Where the request goes."""
         return self._called(self._domains.place(request.uri_text), request, ())
 
@@ -44,8 +51,14 @@ class Retargeting:
         """The bindings of an address-of-record that a request may go to."""
         return self._bindings(self._domains.place(uri), request)
 
-    def _called(self, place: Place, request: Request, before: tuple[str, ...]) -> Routing:
+    def _called(self, place: Place, request: Request, before: tuple[str, ...]) -> Decision:
         """Where a request for this user goes; `before` are those who sent it on to this one."""
+        if place.gr is not None:
+            # Who asks for this very phone is sent nowhere else (RFC 5627 §6.1).
+            if self._gruus.bound(place, self._location.lookup) is None:
+                return Reject(404)
+            phones = self._bindings(place, request)
+            return Forward(*phones) if phones else Reject(480)
         user, domain = _number(place), place.domain
         if user is None:
             return Reject(404)
@@ -64,13 +77,17 @@ class Retargeting:
         return Forward(*bindings) if bindings else Reject(404)
 
     def _bindings(self, place: Place, request: Request) -> Sequence[Binding]:
-        bindings = self._location.lookup(place.aor) if place.aor is not None else ()
+        bindings: Sequence[Binding] = ()
+        if place.gr is not None:
+            bindings = self._gruus.bound(place, self._location.lookup) or ()
+        elif place.aor is not None:
+            bindings = self._location.lookup(place.aor)
         if bindings and (_is_secure(request) or place.uri.scheme == "sips"):
             # §16.6 item 7: what was asked for as sips goes nowhere in the clear.
             return [binding for binding in bindings if binding.contact[:5].lower() == "sips:"]
         return bindings
 
-    def _routed(self, route: StaticRoute, user: str, place: Place, request: Request, before: tuple[str, ...]) -> Routing:
+    def _routed(self, route: StaticRoute, user: str, place: Place, request: Request, before: tuple[str, ...]) -> Decision:
         config = route.config
         if config.reject is not None:
             return Reject(config.reject)
@@ -92,8 +109,8 @@ class Retargeting:
         *,
         one_by_one: bool = False,
         ring_for: float | None = None,
-        else_: Routing | None = None,
-    ) -> Routing | None:
+        else_: Decision | None = None,
+    ) -> Decision | None:
         """The decision for other URIs in place of this one; None where they only lead back to where the request has been.
 
         A single user is called as if by name, with all that user has arranged; of several, whose phones ring together, the phones alone
@@ -123,7 +140,7 @@ class Retargeting:
 
     def _forwarded(
         self, forwarding: Forwarding, bindings: Sequence[Binding], place: Place, request: Request, before: tuple[str, ...]
-    ) -> Routing:
+    ) -> Decision:
         """What becomes of a call to a user who has it forwarded (RFC 5359 §2.7 to §2.9). What would only come back is not forwarded."""
         if forwarding.always is not None:
             return self._sent_on([forwarding.always], place, request, before) or Reject(482, "Call Forwarding Loop")
@@ -131,7 +148,7 @@ class Retargeting:
             onward = forwarding.unregistered and self._sent_on([forwarding.unregistered], place, request, before)
             return onward or Reject(404)
         others = {"busy": forwarding.busy, "no_answer": forwarding.no_answer, "unregistered": forwarding.unregistered}
-        else_: dict[int | str, Routing] = {}
+        else_: dict[int | str, Decision] = {}
         for condition, target in others.items():
             onward = target and self._sent_on([target], place, request, before)
             if onward:

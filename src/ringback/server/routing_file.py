@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
-from ringback.server.proxy.routing import Forward, Gateway, Redirect, Reject, Routing, first
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Redirect, Reject, first
 from ringback.server.proxy.routing import Location as LocationOf
 
 if TYPE_CHECKING:
     from ringback.server.domains import Domains
+    from ringback.server.gruus import Gruus
     from ringback.server.location.binding import Binding
     from ringback.server.location.location import Location
 
-Route = Callable[[Request], "Routing | Awaitable[Routing | None] | None"]
+Route = Callable[[Request], "Decision | Awaitable[Decision | None] | None"]
 
 
 class RoutingFileError(Exception):
@@ -32,14 +33,17 @@ class RoutingFileError(Exception):
 class Lookup:
     """The location service as a routing file sees it."""
 
-    def __init__(self, location: Location, domains: Domains) -> None:
+    def __init__(self, location: Location, domains: Domains, gruus: Gruus) -> None:
         self._location = location
         self._domains = domains
+        self._gruus = gruus
 
     def lookup(self, uri: SipUri | str) -> Sequence[Binding]:
-        """The bindings of a user of ours, highest q first; none where the URI is of no domain served."""
-        aor = self._domains.place(str(uri)).aor
-        return () if aor is None else self._location.lookup(aor)
+        """The bindings of a user of ours, highest q first, or those of the one phone that a GRUU names; none where there is none."""
+        place = self._domains.place(str(uri))
+        if place.gr is not None:
+            return self._gruus.bound(place, self._location.lookup) or ()
+        return () if place.aor is None else self._location.lookup(place.aor)
 
 
 def load_route(path: Path, lookup: Lookup) -> Route:
@@ -78,8 +82,8 @@ def explain(error: BaseException, path: Path) -> str:
     return f"{place}: {type(error).__name__}: {error}".replace("\n", " ")
 
 
-def checked(result: object) -> Routing | None:
+def checked(result: object) -> Decision | None:
     """What a route function returned, if that is a decision; TypeError otherwise."""
-    if result is None or isinstance(result, Routing):
+    if result is None or isinstance(result, Decision):
         return result
     raise TypeError(f"route() must return Forward, Location, Gateway, first(…), Redirect, Reject or None, not {type(result).__name__}")

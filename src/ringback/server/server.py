@@ -16,8 +16,8 @@ from ringback.server.counts import Counts
 from ringback.server.domains import Domains
 from ringback.server.drain import Drain
 from ringback.server.flows import Flows
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
-from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.routing_file import RoutingFileError
 from ringback.server.store import Store, StoreError
@@ -53,14 +53,15 @@ class Server:
         """
         self.config = config
         self.counts = Counts()
-        self.domains = Domains(config.domains, modes={name: domain.mode for name, domain in config.domain.items()}, mode=config.proxy.mode)
+        self.domains = Domains(config.domains)
         self.leaving = asyncio.Event()
         """Set by whoever wants it to end, for whoever runs it: then drain, then close."""
         self._observer = observer
         self._report = report or logger.warning
         self._open_transports = open_transports
         self._resolver = Resolver()
-        self._store: Store | None = None
+        self.store: Store | None = None
+        """What outlives the server; None where nothing does."""
         self._users_alarm: asyncio.TimerHandle | None = None
         self._are_users_readable = True
 
@@ -74,11 +75,11 @@ class Server:
         async with AsyncExitStack() as undo:
             # What was opened is closed again, last first, unless all of it succeeds.
             if config.data is not None:
-                self._store = Store(config.data)
-                undo.callback(self._store.close)
-            self.users = Users(self._store)
+                self.store = Store(config.data)
+                undo.callback(self.store.close)
+            self.users = Users(self.store)
             self._serve_users()
-            self.location = Location(self._store, loop=loop, clock=loop.time)
+            self.location = Location(self.store, loop=loop, clock=loop.time)
             self.location.report = self._report
             undo.callback(self.location.close)
             self.flows = Flows(self._secret("flow"), secrets.token_hex(4))
@@ -88,14 +89,14 @@ class Server:
                 location=self.location,
                 users=self.users if config.auth == "digest" else None,
                 record_route=RecordRoute(self._secret("record-route")),
-                resolver=self._resolver,
                 flows=self.flows,
-                via=ComputedVia(self._secret("via")),
+                gruus=Gruus(self._secret("gruu")),
+                resolver=self._resolver,
                 counts=self.counts,
                 report=self._report,
             )
             self.leave = Drain(self.core, config.drain, self.leaving)
-            self._forward_calls()
+            self.forward_calls()
             stack = self.core.stack
             stack.observer = self._observer
             self.transports = self._open_transports(
@@ -111,12 +112,12 @@ class Server:
             await self._listen()
             undo.pop_all()
             self._started_at = loop.time()
-            if self._store is not None:
+            if self.store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
 
     def _secret(self, name: str) -> bytes:
         """A key that outlives a restart where anything does."""
-        return secrets.token_bytes(32) if self._store is None else self._store.secret(name)
+        return secrets.token_bytes(32) if self.store is None else self.store.secret(name)
 
     @property
     def uptime(self) -> float:
@@ -133,17 +134,17 @@ class Server:
         if not self.config.domains and self.config.auth == "digest":
             self.domains.serve(self.users.domains)
 
-    def _forward_calls(self) -> None:
+    def forward_calls(self) -> None:
         """Takes what users have arranged for their calls; raises `StoreError`."""
-        if self._store is not None:
-            self.core.determination.retargeting.forwarding = call_forwarding.read(self._store)
+        if self.store is not None:
+            self.core.determination.retargeting.forwarding = call_forwarding.read(self.store)
 
     def refresh_users(self) -> bool:
         """Reads accounts and call forwarding again where they have changed; what fails is reported once, and they stay as they are."""
         try:
             has_changed = self.users.refresh()
             if has_changed:
-                self._forward_calls()
+                self.forward_calls()
         except StoreError as error:
             if self._are_users_readable:
                 self._report(f"changes of users are not seen: {error}")
@@ -166,7 +167,7 @@ class Server:
         self._resolver.speak(endpoints)
         self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
-        self.core.proxy.own_sent_by = self.core.proxy.stateless.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        self.core.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 
     # The operator's verbs.
 
@@ -195,5 +196,5 @@ class Server:
         self.core.stack.batch_ended()
         self.core.stack.close()
         await self.transports.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()

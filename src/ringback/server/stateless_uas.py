@@ -12,13 +12,19 @@ from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.server.counts import Counts
 from ringback.server.proxy.routing import Redirect, Reject
+from ringback.server.registrar import EXTENSIONS, not_understood
 from ringback.transaction.layer import TransactionLayer
-from ringback.transaction.matching import is_old_key, request_key
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
 
 ALLOW = "OPTIONS, REGISTER"
-_CAPABILITIES = (("Allow", ALLOW), ("Accept", "*/*"), ("Accept-Encoding", "identity"), ("Accept-Language", "en"), ("Supported", ""))
+_CAPABILITIES = (
+    ("Allow", ALLOW),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Accept-Language", "en"),
+    ("Supported", ", ".join(EXTENSIONS)),
+)
 
 # A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as in RFC 9000 §8).
 _MOST_BYTES_BACK = 3
@@ -42,14 +48,9 @@ class StatelessUas:
             _shorten(response, _MOST_BYTES_BACK * len(transaction.octets))
         self._layer.reject(transaction, response)
 
-    def has_refused(self, ack: Request) -> bool:
-        """Whether an ACK is for an answer of ours, of which nothing is kept: our tag is in To (§8.2.7)."""
-        key = request_key(ack, ack.via)
-        return not is_old_key(key) and ack.to_tag == self._tag(key)
-
     def tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
         """§11.2: what this server understands of requests to itself."""
-        unknown = request.require
+        unknown = not_understood(request)
         if unknown:
             self.refuse(transaction, request, Reject(420, headers=[("Unsupported", ", ".join(unknown))]))
             return

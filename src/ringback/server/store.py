@@ -61,6 +61,7 @@ _STEPS = (
     ALTER TABLE binding ADD COLUMN flow TEXT NOT NULL DEFAULT '';       -- names the flow its REGISTER came over
     ALTER TABLE binding ADD COLUMN instance TEXT NOT NULL DEFAULT '';   -- RFC 5626: the URN of the user agent
     ALTER TABLE binding ADD COLUMN reg_id INTEGER NOT NULL DEFAULT 0;   -- RFC 5626: which of its flows
+    ALTER TABLE binding ADD COLUMN era INTEGER NOT NULL DEFAULT 0;      -- RFC 5627: which temporary GRUUs are good
     """,
     """
     CREATE TABLE forwarding (

@@ -2,7 +2,8 @@
 
 from ringback.testing.loop import HungError, SimulatedTimeLoop, run
 from ringback.testing.names import Names
+from ringback.testing.nat import Nat
 from ringback.testing.network import Network, Passed
 from ringback.testing.stage import AgentFactory, ServerFactory, Stage
 
-__all__ = ["AgentFactory", "HungError", "Names", "Network", "Passed", "ServerFactory", "SimulatedTimeLoop", "Stage", "run"]
+__all__ = ["AgentFactory", "HungError", "Names", "Nat", "Network", "Passed", "ServerFactory", "SimulatedTimeLoop", "Stage", "run"]

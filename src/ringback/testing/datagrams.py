@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ringback.address import Endpoint, Flow, Target
@@ -17,21 +17,29 @@ if TYPE_CHECKING:
     from ringback.testing.network import Network
 
 
+def own_address(addresses: Sequence[str], host: str, remote: str = "") -> str:
+    """Which address of a host an endpoint has: its own, for a wildcard or a group the first of its family."""
+    if host in addresses:
+        return host
+    family = ":" in (remote or host)
+    return next((address for address in addresses if (":" in address) is family), addresses[0])
+
+
 class SimulatedUdp:
     """The UDP endpoints of one host."""
 
-    def __init__(self, network: Network, address: str, user: TransportUser) -> None:
+    def __init__(self, network: Network, addresses: Sequence[str], user: TransportUser) -> None:
         self._network = network
-        self._address = address
+        self._addresses = addresses
         self._user = user
         self._heard: dict[tuple[str, int], Endpoint] = {}
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on the host's address, a wildcard or a group."""
-        if host != self._address and not is_wildcard(host) and not is_multicast(host):
+        if host not in self._addresses and not is_wildcard(host) and not is_multicast(host):
             raise address_error("UDP", host, port, OSError(errno.EADDRNOTAVAIL, ""))
         port = port or self._network.free_port()
-        heard = (host if is_multicast(host) else self._address, port)
+        heard = (host if is_multicast(host) else own_address(self._addresses, host), port)
         if heard in self._heard:
             raise address_error("UDP", host, port, OSError(errno.EADDRINUSE, ""))
         endpoint = Endpoint("UDP", host, port, advertised)
@@ -57,15 +65,19 @@ class SimulatedUdp:
         return self._send
 
     def _send(self, data: bytes, flow: Flow) -> None:
-        source, destination = (self._address, flow.endpoint.port), flow.remote[:2]
+        source = (own_address(self._addresses, flow.endpoint.host, flow.host), flow.endpoint.port)
+        seen, destination = self._network.translated(source, flow.remote[:2])
+        if destination is None:
+            self._network.dropped(source, flow.remote[:2], data)
+            return
 
         def arrive() -> str | None:
-            listening = [ear for ear in self._network.ears.get(destination, ()) if ear is not self or destination[0] == self._address]
+            listening = [ear for ear in self._network.ears.get(destination, ()) if ear is not self or destination[0] in self._addresses]
             if not listening:
                 return "Port unreachable" if destination[0] in self._network.hosts else "No route to host"
             for ear in listening:
                 self._network.passed(source, destination, "UDP", data)
-                ear.receive(data, source, destination)
+                ear.receive(data, seen, destination)
             return None
 
         self._network.pass_datagram(data, source, destination, arrive, lambda reason: self._refused(flow, reason))

@@ -6,12 +6,13 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.testing.datagrams import SimulatedUdp
 from ringback.testing.figure import ladder_of
+from ringback.testing.nat import Nat
 from ringback.testing.streams import SimulatedTcp
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
 from ringback.transport.transports import Transports
@@ -83,6 +84,7 @@ class Network:
         self.listeners: dict[Address, SimulatedTcp] = {}
         self._chance = random.Random(seed)
         self._cuts: set[frozenset[str]] = set()
+        self._nats: list[Nat] = []
         self._latest: dict[tuple[Address, Address], float] = {}
         self._held: list[tuple[Address, Address, Callable[[], None]]] = []
         self._ports = itertools.count(_FIRST_FREE_PORT)
@@ -96,26 +98,67 @@ class Network:
         received: Received,
         failed: Failed,
         *,
+        also: Sequence[str] = (),
         batch_ended: Callable[[], None],
         message_limits: MessageLimits = DEFAULT_LIMITS,
         stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
     ) -> Transports:
-        """A host with one numeric address: the `Transports` of an element, over this network. It listens on that address or a wildcard."""
-        if address in self.hosts:
-            raise ValueError(f"{address} is another host's address")
-        transports = self.hosts[address] = Transports(
+        """A host with a numeric address, and those it has `also`: the `Transports` of an element, over this network.
+
+        It listens on these addresses, or on a wildcard: then on its first of that family.
+        """
+        addresses = (address, *also)
+        for one in addresses:
+            if one in self.hosts or any(one == nat.outside for nat in self._nats):
+                raise ValueError(f"{one} is another host's address")
+        transports = Transports(
             received,
             failed,
             batch_ended=batch_ended,
             message_limits=message_limits,
             stream_limits=stream_limits,
             kinds={
-                "UDP": lambda user, _: SimulatedUdp(self, address, user),
-                "TCP": lambda user, limits: SimulatedTcp(self, address, user, limits),
-                "TLS": lambda user, limits: SimulatedTcp(self, address, user, limits, "TLS"),
+                "UDP": lambda user, _: SimulatedUdp(self, addresses, user),
+                "TCP": lambda user, limits: SimulatedTcp(self, addresses, user, limits),
+                "TLS": lambda user, limits: SimulatedTcp(self, addresses, user, limits, "TLS"),
             },
         )
+        self.hosts.update(dict.fromkeys(addresses, transports))
         return transports
+
+    def nat(self, outside: str, inside: Iterable[str], *, timeout: float = 60.0, is_symmetric: bool = False) -> Nat:
+        """Puts a NAT with the address `outside` before the hosts with the addresses `inside`, whether they are there yet or not.
+
+        A way through it lasts `timeout` seconds after the last datagram from within; `is_symmetric` gives each peer another port. The log
+        and the ladder name who has said something to whom; what the peer saw is in its messages.
+        """
+        nat = Nat(outside, inside, lambda: asyncio.get_running_loop().time(), timeout=timeout, is_symmetric=is_symmetric)
+        self._nats.append(nat)
+        return nat
+
+    def translated(self, source: Address, destination: Address) -> tuple[Address, Address | None]:
+        """What a datagram's source is for who receives it, and where it arrives; None where a NAT lets it pass nowhere."""
+        seen = source
+        for nat in self._nats:
+            if source[0] in nat.inside and destination[0] not in nat.inside:
+                seen = nat.goes_out(source, destination)
+        for nat in self._nats:
+            if destination[0] == nat.outside:
+                return seen, nat.comes_in(seen, destination)
+            if destination[0] in nat.inside and source[0] not in nat.inside:
+                return seen, None
+        return seen, destination
+
+    def seen_from(self, source: Address, destination: Address) -> Address:
+        """The address that a connection from a host has for its peer."""
+        for nat in self._nats:
+            if source[0] in nat.inside and destination[0] not in nat.inside:
+                return nat.connects(source)
+        return source
+
+    def is_hidden(self, source: Address, destination: Address) -> bool:
+        """Whether a NAT keeps one host from connecting to another."""
+        return any(destination[0] in nat.inside and source[0] not in nat.inside for nat in self._nats)
 
     def ladder(self, *parties: str) -> str:
         """What has passed so far as a figure: a column for each host that has a name or said something, the seconds on the left.
@@ -171,6 +214,10 @@ class Network:
                 heapq.heappop(self._agenda)[2]()
         finally:
             self._arm(loop)
+
+    def dropped(self, source: Address, destination: Address, octets: bytes) -> None:
+        """Remembers a datagram that a NAT did not let pass."""
+        self.lost.append(Passed(asyncio.get_running_loop().time(), source, destination, "UDP", octets))
 
     def passed(self, source: Address, destination: Address, transport: str, octets: bytes) -> None:
         """Remembers what arrived."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ringback.address import Endpoint
+from ringback.testing.datagrams import own_address
 from ringback.transport.connection import Connection
 from ringback.transport.endpoint import SocketAddress, address_error, is_wildcard
 from ringback.transport.limits import StreamLimits
@@ -117,18 +118,20 @@ class _Listening:
 class SimulatedTcp(TcpTransport):
     """The endpoints and connections of one host: TCP, or TLS in which nothing is enciphered and every peer is who it has to be."""
 
-    def __init__(self, network: Network, address: str, user: TransportUser, limits: StreamLimits, transport: str = "TCP") -> None:
+    def __init__(
+        self, network: Network, addresses: Sequence[str], user: TransportUser, limits: StreamLimits, transport: str = "TCP"
+    ) -> None:
         super().__init__(user, limits)
         self.transport = transport
         self._network = network
-        self._address = address
+        self._addresses = addresses
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on the host's address or a wildcard."""
-        if host != self._address and not is_wildcard(host):
+        if host not in self._addresses and not is_wildcard(host):
             raise address_error(self.transport, host, port, OSError(errno.EADDRNOTAVAIL, ""))
         port = port or self._network.free_port()
-        address = (self._address, port)
+        address = (own_address(self._addresses, host), port)
         if address in self._network.listeners:
             raise address_error(self.transport, host, port, OSError(errno.EADDRINUSE, ""))
         endpoint = Endpoint(self.transport, host, port, advertised)
@@ -137,7 +140,8 @@ class SimulatedTcp(TcpTransport):
         return endpoint
 
     async def _connect(self, connection: Connection) -> None:
-        local, remote = (self._address, self._network.free_port()), connection.flow.remote[:2]
+        remote = connection.flow.remote[:2]
+        local = (own_address(self._addresses, connection.flow.endpoint.host, remote[0]), self._network.free_port())
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stream = SimulatedStream(self._network, self.transport, connection, local, remote)
 
@@ -162,12 +166,12 @@ class SimulatedTcp(TcpTransport):
     ) -> None:
         """What the connection request meets at the other host."""
         network = self._network
-        if network.is_cut(local, remote):
+        if network.is_cut(local, remote) or network.is_hidden(local, remote):
             return
         listener = network.listeners.get(remote)
         if listener is not None and listener.transport == self.transport:
             network.after(network.delay, lambda: stream.peer.reset() if opened.done() else made())
-            stream.peer = listener.accept(stream, remote, local)
+            stream.peer = listener.accept(stream, remote, local, network.seen_from(local, remote))
             return
         if listener is not None:
             error = OSError(errno.ECONNRESET, "Connection reset by peer")
@@ -184,11 +188,11 @@ class SimulatedTcp(TcpTransport):
 
         network.after(network.delay, refuse)
 
-    def accept(self, stream: SimulatedStream, local: tuple[str, int], remote: tuple[str, int]) -> SimulatedStream:
-        """The near end of a connection that another host opens; closed at once beyond the limit of one address."""
-        endpoint = next(endpoint for endpoint in self._listeners if endpoint.port == local[1])
-        is_refused = self._per_address[address_key(remote[0])] >= self.limits.per_address
-        address: SocketAddress = (*remote, 0, 0) if ":" in remote[0] else remote
+    def accept(self, stream: SimulatedStream, local: tuple[str, int], remote: tuple[str, int], seen: tuple[str, int]) -> SimulatedStream:
+        """The near end of a connection that another host opens, seen from here as that address; closed at once beyond the limit of one."""
+        endpoint = next(endpoint for endpoint in self._listeners if (own_address(self._addresses, endpoint.host), endpoint.port) == local)
+        is_refused = self._per_address[address_key(seen[0])] >= self.limits.per_address
+        address: SocketAddress = (*seen, 0, 0) if ":" in seen[0] else seen
         connection = self._new(endpoint, address, address[0], is_accepted=True)
         near = SimulatedStream(self._network, self.transport, connection, local, remote)
         near.peer = stream

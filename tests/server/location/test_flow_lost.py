@@ -37,7 +37,7 @@ def test_what_a_binding_says_of_its_user_agent_outlives_a_restart(clocks: Clocks
     location = open_location(clocks, store)
     made = Binding(
         location.new_row(), ALICE, "sip:a@192.0.2.1;ob", "", 1.0, clocks.now + 60, 60, "c", 1,
-        "<sip:inner@192.0.2.7;lr;ob>\n<sip:192.0.2.8;lr>", "192.0.2.7", "f1", "urn:uuid:f81d4fae", 2,
+        "<sip:inner@192.0.2.7;lr;ob>, <sip:192.0.2.8;lr>", "192.0.2.7", "f1", "urn:uuid:f81d4fae", 2, 2**63 - 1,
     )  # fmt: skip
     location.update(ALICE, [made], Answers())
     location.close()
@@ -45,7 +45,7 @@ def test_what_a_binding_says_of_its_user_agent_outlives_a_restart(clocks: Clocks
     again = open_location(clocks, store)
     (found,) = again.lookup(ALICE)
     assert (found.flow, found.instance, found.reg_id) == ("f1", "urn:uuid:f81d4fae", 2)
-    assert found.route == ("<sip:inner@192.0.2.7;lr;ob>", "<sip:192.0.2.8;lr>")
+    assert (found.path, found.era) == ("<sip:inner@192.0.2.7;lr;ob>, <sip:192.0.2.8;lr>", 2**63 - 1)
     assert found.refreshed_at == clocks.now - 10
     again.flow_lost("f1")
     assert rows(store) == []

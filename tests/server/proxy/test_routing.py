@@ -9,23 +9,8 @@ from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.routing import Forward, Gateway, Location, Redirect, Reject, first, following, reached_nobody
 
 
-def bound(contact: str, q: float = 1.0, *, path: str = "", registered_at: float = 0.0) -> Binding:
-    return Binding(1, "sip:bob@x", contact, "", q, registered_at + 3600, 3600, "c", 1, path)
-
-
-class Instance:
-    """As a binding of a phone with an instance looks to `Forward` (RFC 5626)."""
-
-    aor = "sip:bob@x"
-    path = ""
-    q = 1.0
-    expires = 3600
-
-    def __init__(self, contact: str, instance: str, registered_at: float, flow: str = "") -> None:
-        self.contact = contact
-        self.instance = instance
-        self.expires_at = registered_at + 3600
-        self.flow = flow
+def bound(contact: str, q: float = 1.0, *, path: str = "", registered_at: float = 0.0, flow: str = "", instance: str = "") -> Binding:
+    return Binding(1, "sip:bob@x", contact, "", q, registered_at + 3600, 3600, "c", 1, path, flow=flow, instance=instance)
 
 
 def uris(forward: Forward) -> list[list[str]]:
@@ -59,7 +44,7 @@ def test_a_target_that_is_no_uri_is_a_target_of_its_own() -> None:
 
 def test_a_binding_brings_its_path() -> None:
     """RFC 3327 §5.4: the stored Path becomes Route, its order kept."""
-    path = '<sip:p1.example;lr>, <sip:p2.example;lr;x="a,b">'
+    path = '<sip:p1.example;lr>\n<sip:p2.example;lr;x="a,b">'
     [[one]] = Forward(bound("sip:a@x", path=path)).steps()
     assert one == Destination("sip:a@x", ("<sip:p1.example;lr>", '<sip:p2.example;lr;x="a,b">'))
 
@@ -73,8 +58,9 @@ def test_a_destination_is_a_target_as_it_stands() -> None:
 
 def test_the_flows_of_one_phone_are_one_destination() -> None:
     """RFC 5626 §7: never two contacts of one instance at a time; the one registered last leads."""
-    old, new, other = Instance("sip:a@1", "<urn:1>", 10, "f1"), Instance("sip:a@2", "<urn:1>", 20, "f2"), Instance("sip:b@3", "<urn:2>", 5)
-    [[one, two]] = Forward(old, new, other).steps()  # type: ignore[arg-type]
+    old = bound("sip:a@1", instance="urn:1", registered_at=10, flow="f1")
+    new = bound("sip:a@2", instance="urn:1", registered_at=20, flow="f2")
+    [[one, two]] = Forward(old, new, bound("sip:b@3", instance="urn:2")).steps()
     assert one == Destination("sip:a@2", flow="f2", alternatives=(Destination("sip:a@1", flow="f1"),))
     assert two == Destination("sip:b@3")
 
@@ -112,13 +98,21 @@ def test_what_is_no_failure_or_ends_everything_has_to_be_named(status: int) -> N
 
 @pytest.mark.parametrize(
     ("status", "condition"),
-    [(486, "busy"), (600, "busy"), (408, "no_answer"), (480, "no_answer"), (404, "unregistered"), (430, "unregistered")],
+    [(486, "busy"), (600, "busy"), (408, "no_answer"), (480, "no_answer"), (430, "unregistered")],
 )
 def test_conditions_stand_for_statuses(status: int, condition: str) -> None:
     wanted = Forward("sip:wanted@x")
     assert following({condition: wanted, "any": Reject(480)}, status) is wanted
     assert following({condition: Reject(480), status: wanted}, status) is wanted
     assert following({condition: wanted}, 488) is None
+
+
+def test_nobody_there_is_unregistered_whatever_its_status() -> None:
+    voicemail = Forward("sip:voicemail@x")
+    for status in (404, 480):
+        assert following({"unregistered": voicemail, status: Reject(500)}, status, found_nobody=True) is voicemail
+        assert following({"unregistered": voicemail}, status) is None
+        assert following({"any": voicemail}, status, found_nobody=True) is voicemail
 
 
 @pytest.mark.parametrize("key", [200, 700, "bussy", None, 486.0])

@@ -3,7 +3,6 @@
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
 from ringback.server.config.control import ControlConfig
-from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
@@ -21,7 +20,6 @@ __all__ = [
     "Config",
     "ConfigError",
     "ControlConfig",
-    "DomainConfig",
     "DrainConfig",
     "LimitsConfig",
     "ProxyConfig",

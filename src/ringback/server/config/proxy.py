@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -10,10 +10,6 @@ from msgspec import Meta, Struct
 class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How requests are forwarded (RFC 3261 §16)."""
 
-    mode: Annotated[
-        Literal["stateful", "stateless"],
-        Meta(description="Whether state is kept of requests that no [domain] table speaks of (§16.11: first contact only, no forking)."),
-    ] = "stateful"
     record_route: Annotated[bool, Meta(description="Stay in the path of every dialog (§16.6 item 4).")] = True
     timer_c: Annotated[
         float,
@@ -22,6 +18,15 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ring_for: Annotated[
         float, Meta(ge=1, le=3600, description="Seconds a target rings before the next one's turn, when targets are tried one by one.")
     ] = 20.0
+    failover_after: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=32,
+            description="Seconds a server may be silent before the next one is tried, where DNS names several or a phone has several flows "
+            "(RFC 3263 §4.3).",
+        ),
+    ] = 4.0
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

@@ -1,5 +1,6 @@
 """What a server can be asked over its control socket: a new method is a function and one line here."""
 
+from ringback.server.control.forwarding import forward, forwarding, unforward
 from ringback.server.control.json_rpc import table
 from ringback.server.control.registrations import registrations, unregister
 from ringback.server.control.steering import drain, log_level, reload, resume
@@ -10,6 +11,9 @@ METHODS = table(
         status,
         registrations,
         unregister,
+        forwarding,
+        forward,
+        unforward,
         calls,
         transactions,
         reload,

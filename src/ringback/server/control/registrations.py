@@ -17,7 +17,7 @@ async def registrations(server: "Server", aor: str = "", contains: str = "", lim
     """The bindings of one address-of-record, or those with a text in their address-of-record, contact or source."""
     location = server.location
     now = location.clock()
-    every: Iterable[Sequence[Binding]] = [location.registered(_key(server, aor))] if aor else location.by_aor.values()
+    every: Iterable[Sequence[Binding]] = [location.registered(key_of(server, aor))] if aor else location.by_aor.values()
     total = 0
     found: list[dict[str, Any]] = []
     async for bindings in leisurely(every):
@@ -47,7 +47,7 @@ def _shown(binding: Binding, now: float) -> dict[str, Any]:
 async def unregister(server: "Server", aor: str, contact: str = "") -> dict[str, Any]:
     """Removes one binding of an address-of-record, or all of them; says which. Phones that refresh register anew."""
     location = server.location
-    key = _key(server, aor)
+    key = key_of(server, aor)
     now = location.clock()
     before = location.staged(key)
     kept = [binding for binding in before if contact and binding.contact != contact]
@@ -62,7 +62,7 @@ async def unregister(server: "Server", aor: str, contact: str = "") -> dict[str,
     return {"removed": [_shown(binding, now) for binding in removed]}
 
 
-def _key(server: "Server", aor: str) -> str:
+def key_of(server: "Server", aor: str) -> str:
     """An address-of-record, as a person writes it, in the location service's own form."""
     text = aor if aor.partition(":")[0].lower() in ("sip", "sips") else f"sip:{aor}"
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ringback.message.grammar import split_list
+
 if TYPE_CHECKING:
     from ringback.message.uri import SipUri
 
@@ -22,7 +24,7 @@ class Binding:
     """A contact under which an address-of-record is reached until `expires_at`. Never changed once made: a refresh is a new one."""
 
     __slots__ = (
-        "aor", "call_id", "contact", "cseq", "expires", "expires_at", "flow", "instance",
+        "aor", "call_id", "contact", "cseq", "era", "expires", "expires_at", "flow", "instance",
         "is_sip", "params", "path", "q", "reg_id", "row", "source",
     )  # fmt: skip
 
@@ -42,12 +44,14 @@ class Binding:
         flow: str = "",
         instance: str = "",
         reg_id: int = 0,
+        era: int = 0,
     ) -> None:
         """`row` is the one it has in the store, the old one's where it refreshes one; `contact` the URI as registered; `params` the
         Contact's own parameters as registered, each with its `;`, without expires; `expires_at` in seconds of the monotonic clock;
-        `expires` the interval granted in seconds; `path` the Path values of its REGISTER, one a line (RFC 3327); `source` the address
-        that came from; `flow` the text that names the flow it came over, "" where the contact is reached at its URI; `instance` the URN
-        of the user agent and `reg_id` the number of its flow (RFC 5626), "" and 0 where it said none.
+        `expires` the interval granted in seconds; `path` the Path values, separated by commas (RFC 3327); `source` the address the REGISTER
+        came from; `flow` the text that names the flow it came over, "" where the contact is reached at its URI; `instance` the URN of the
+        user agent and `reg_id` the number of its flow (RFC 5626), "" and 0 where it said none; `era` the number that all temporary GRUUs
+        hold which are good for that user agent now (RFC 5627).
         """
         self.row = row
         self.aor = aor
@@ -64,11 +68,19 @@ class Binding:
         self.flow = flow
         self.instance = instance
         self.reg_id = reg_id
+        self.era = era
 
     @property
     def route(self) -> tuple[str, ...]:
-        """What a request to the contact has in Route: the Path of its REGISTER (RFC 3327 §5.3)."""
-        return tuple(self.path.split("\n")) if self.path else ()
+        """The Path values, the first to visit first: what a request to the contact has in Route (RFC 3327 §5.4)."""
+        return tuple(split_list(self.path)) if self.path else ()
+
+    def in_era(self, era: int) -> Binding:
+        """The same, but that other temporary GRUUs are good for it."""
+        return Binding(
+            self.row, self.aor, self.contact, self.params, self.q, self.expires_at, self.expires, self.call_id, self.cseq,
+            self.path, self.source, self.flow, self.instance, self.reg_id, era,
+        )  # fmt: skip
 
     @property
     def refreshed_at(self) -> float:

@@ -10,10 +10,10 @@ from queue import Empty, SimpleQueue
 from ringback.server.location.binding import Binding
 from ringback.server.store import Store, StoreError, StoreUnavailable, store_error
 
-_COLUMNS = "id, aor, contact, params, q, expires_at, expires, call_id, cseq, path, source, flow, instance, reg_id"
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "id, aor, contact, params, q, expires_at, expires, call_id, cseq, path, source, flow, instance, reg_id, era"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-# Rows in one statement: 64 × 14 values stay below the 999 that an SQLite of any build takes, and above it nothing is gained.
+# Rows in one statement: 64 × 15 values stay below the 999 that an SQLite of any build takes, and above it nothing is gained.
 _ROWS = 64
 _INSERTS = [f"INSERT OR REPLACE INTO binding ({_COLUMNS}) VALUES {', '.join([_ROW] * n)}" for n in range(1, _ROWS + 1)]  # noqa: S608 - no value in it
 _DELETES = [f"DELETE FROM binding WHERE id IN ({', '.join('?' * n)})" for n in range(1, _ROWS + 1)]  # noqa: S608 - no value in it
@@ -44,12 +44,12 @@ def read(connection: sqlite3.Connection, wall: float, offset: float) -> Iterator
     """
     connection.execute("DELETE FROM binding WHERE expires_at <= ?", (wall,))
     connection.execute("UPDATE binding SET expires_at = ?1 + expires WHERE expires_at > ?1 + expires", (wall,))
-    for row, aor, contact, params, q, at, expires, call_id, cseq, path, source, flow, instance, reg_id in connection.execute(
+    for row, aor, contact, params, q, at, expires, call_id, cseq, path, source, flow, instance, reg_id, era in connection.execute(
         f"SELECT {_COLUMNS} FROM binding ORDER BY id"  # noqa: S608 - no value in it
     ):
         yield Binding(
             row, _text(aor), _text(contact), _text(params), q, at - offset, expires, _text(call_id), cseq, _text(path), source,
-            flow, _text(instance), reg_id,
+            flow, _text(instance), reg_id, era,
         )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ class Batch:
             for b in some:
                 values += (
                     b.row, _cell(b.aor), _cell(b.contact), _cell(b.params), b.q, b.expires_at + offset, b.expires,
-                    _cell(b.call_id), b.cseq, _cell(b.path), b.source, b.flow, _cell(b.instance), b.reg_id,
+                    _cell(b.call_id), b.cseq, _cell(b.path), b.source, b.flow, _cell(b.instance), b.reg_id, b.era,
                 )  # fmt: skip
             statements.append((_INSERTS[len(some) - 1], values))
         for start in range(0, len(gone), _ROWS):

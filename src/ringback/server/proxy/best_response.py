@@ -12,12 +12,14 @@ _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 
 
 def rank(response: Response) -> tuple[int, int]:
-    """Lower is better: 6xx first, then the lowest class, telling responses before others, 503 (which speaks of one server) last."""
+    """Lower is better: 6xx first, then the lowest class, telling responses before others, those that speak of one server
+    or flow (503, 430) last.
+    """
     status = response.status
     if status >= 600:
         return 0, 0
     order = _TELLING.index(status) if status in _TELLING else len(_TELLING)
-    return status // 100, order + (status == 503)
+    return status // 100, order + (status in (503, 430))
 
 
 def best_of(responses: Sequence[Response]) -> Response:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from ringback.message.errors import SipParseError
-from ringback.message.grammar import split_list
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ def destination(target: Target) -> Destination:
     contact = getattr(target, "contact", None)
     if contact is None:
         return Destination(str(target))
-    path = getattr(target, "path", "")
-    return Destination(contact, tuple(split_list(path)) if path else (), getattr(target, "flow", None) or None)
+    return Destination(contact, target.route, target.flow or None)  # type: ignore[union-attr]  # only a binding has a contact
 
 
 def by_phone(targets: Iterable[Target]) -> list[tuple[float, Destination]]:
@@ -92,7 +90,7 @@ def _latest_first(targets: Iterable[Target]) -> list[Target]:
 
 
 def _registered_at(binding: Target) -> float:
-    return binding.expires_at - binding.expires  # type: ignore[union-attr]  # only bindings have an instance
+    return binding.refreshed_at  # type: ignore[union-attr]  # only bindings have an instance
 
 
 def _is_among(text: str, seen: list[Uri]) -> bool:

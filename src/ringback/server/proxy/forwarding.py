@@ -29,13 +29,17 @@ def request_uri(text: str) -> str:
     return str(uri)
 
 
-def next_hop(request: Request, uri: str) -> tuple[Request, str, str]:
+def next_hop(request: Request, uri: str, route: Sequence[str] = ()) -> tuple[Request, str, str]:
     """Where a request for a target goes (§16.6 items 6 and 7): the request to copy, its Request-URI, and the URI that names the next hop.
 
-    The next hop is the first Route, else the Request-URI. One without `lr` is a strict router: it wants itself in the Request-URI, and the
-    Request-URI at the end of Route.
+    `route` is put above the request's own. The next hop is the first Route, else the Request-URI. One without `lr` is a strict router: it
+    wants itself in the Request-URI, and the Request-URI at the end of Route.
     """
-    if "route" not in request.headers.keys:
+    if route:
+        request = request.copy()
+        for value in reversed(route):
+            request.headers.prepend("Route", value)
+    elif "route" not in request.headers.keys:
         return request, uri, uri
     hop = request.routes[0].uri
     if not isinstance(hop, SipUri):

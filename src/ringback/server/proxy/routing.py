@@ -10,10 +10,13 @@ from ringback.server.proxy.destination import Destination, Target, Uri, by_phone
 CONDITIONS = {
     "busy": (486, 600),
     "no_answer": (408, 480),
-    "unregistered": (404, 430),
+    "unregistered": (430,),
     "any": (),
 }
-"""What `else_` may name beside statuses, and the statuses each stands for; "any" is every other failure that ends nothing."""
+"""What `else_` may name beside statuses, and the statuses each stands for.
+
+"unregistered" is above all that there was nowhere to send a request, "any" every failure but those that end everything.
+"""
 
 # The caller is asked who he is, is told another way, or gave up: no failure of the target.
 _NO_FAILURE = (401, 407, 487)
@@ -22,26 +25,21 @@ _NO_FAILURE = (401, 407, 487)
 class _Onward:
     """What the values that lead somewhere have in common: how they are tried, and what follows where that fails."""
 
-    __slots__ = ("else_", "one_by_one", "recurse", "ring_for", "stateless")
+    __slots__ = ("else_", "one_by_one", "recurse", "ring_for")
 
-    def __init__(
-        self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None, stateless: bool = False
-    ) -> None:
+    def __init__(self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None) -> None:
         if ring_for is not None and ring_for <= 0:
             raise ValueError(f"ring_for is seconds above 0, not {ring_for!r}")
         self.one_by_one = one_by_one
         self.ring_for = ring_for
         self.else_ = _checked_else(else_)
         self.recurse = recurse
-        self.stateless = stateless
 
     def _options(self) -> str:
         """What was said beside the targets, as it was written."""
         said = []
         if self.one_by_one:
             said.append(", one_by_one=True")
-        if self.stateless:
-            said.append(", stateless=True")
         for name in ("ring_for", "else_", "recurse"):
             value = getattr(self, name)
             if value is not None:
@@ -57,9 +55,6 @@ class Forward(_Onward):
 
     `else_` is what follows when all of them failed: a decision, or a mapping from a status or one of `CONDITIONS` to one. A 6xx ends
     everything unless its status is in the mapping. `recurse` says whether a 3xx is followed; None leaves that to the configuration.
-
-    `stateless` forwards to the first target alone and keeps nothing (§16.11); all else is then without meaning. Its CANCEL and its ACK
-    must be decided alike, so the decision may rest on Request-URI, From, To and Call-ID only: `route` is asked again for each of them.
     """
 
     __slots__ = ("targets",)
@@ -71,11 +66,10 @@ class Forward(_Onward):
         ring_for: float | None = None,
         else_: Else | None = None,
         recurse: bool | None = None,
-        stateless: bool = False,
     ) -> None:
         if not targets:
             raise ValueError("Forward needs a target; to refuse a request return Reject(480)")
-        super().__init__(one_by_one, ring_for, else_, recurse, stateless)
+        super().__init__(one_by_one, ring_for, else_, recurse)
         self.targets = targets
 
     def steps(self) -> list[list[Destination]]:
@@ -166,19 +160,18 @@ class First:
 
     __slots__ = ("decisions",)
 
-    def __init__(self, decisions: tuple[Routing, ...]) -> None:
+    def __init__(self, decisions: tuple[Decision, ...]) -> None:
         self.decisions = decisions
 
     def __repr__(self) -> str:
         return f"first({', '.join(map(repr, self.decisions))})"
 
 
-Decision = Forward | Redirect | Reject
-Routing = Decision | Location | Gateway | First
-Else = Routing | Mapping[int | str, Routing]
+Decision = Forward | Location | Gateway | First | Redirect | Reject
+Else = Decision | Mapping[int | str, Decision]
 
 
-def first(*decisions: Routing) -> First:
+def first(*decisions: Decision) -> First:
     """Each decision in turn, until one reaches somebody.
 
     The next is followed where the one before it found nobody, or where nobody answered there but servers: 404, 408, 410, 430, 480 and 5xx.
@@ -190,14 +183,19 @@ def first(*decisions: Routing) -> First:
     return First(decisions)
 
 
-def following(else_: Else | None, status: int) -> Routing | None:
-    """The decision that `else_` has for a final response of this status, None where it has none."""
+def following(else_: Else | None, status: int, *, found_nobody: bool = False) -> Decision | None:
+    """The decision that `else_` has for a final response of this status, None where it has none.
+
+    `found_nobody`: the status is our own, as there was nowhere to send the request.
+    """
     if else_ is None:
         return None
     is_failure = 400 <= status < 600 and status not in _NO_FAILURE
     if not isinstance(else_, Mapping):
         return else_ if is_failure else None
-    found = else_.get(status)
+    found = else_.get("unregistered") if found_nobody else None
+    if found is None:
+        found = else_.get(status)
     if found is None:
         for condition, statuses in CONDITIONS.items():
             if status in statuses and condition in else_:
@@ -226,7 +224,7 @@ def _checked_else(else_: Else | None) -> Else | None:
 
 
 def _checked_decision(decision: object, where: str) -> None:
-    if not isinstance(decision, Routing):
+    if not isinstance(decision, Decision):
         raise TypeError(f"{where} takes decisions such as Forward(…) or Reject(…), not {decision!r}")
 
 

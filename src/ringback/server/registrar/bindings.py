@@ -1,20 +1,27 @@
-"""What a REGISTER makes of the bindings of its address-of-record (RFC 3261 §10.3 steps 6 and 7)."""
+"""What a REGISTER makes of the bindings of its address-of-record (RFC 3261 §10.3 steps 6 and 7, RFC 5626 §6, RFC 5627 §5.1)."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 
 from ringback.message.fields.name_addr import NameAddr, Star
-from ringback.message.grammar import render_params
+from ringback.message.grammar import Params, render_params
 from ringback.message.message import Request
 from ringback.message.uri import Uri, parse_uri
 from ringback.server.config import RegistrarConfig
+from ringback.server.instance import instance_of, reg_id_of
 from ringback.server.location.binding import Binding
 from ringback.server.registrar.plain_contact import PlainContact
+from ringback.server.registrar.reach import AT_ITS_URI, Reach
 from ringback.server.registrar.refused import Refused
 
 # A Contact's URI and parameters together: a 200 repeats them all, to whoever asks.
 MAX_CONTACT = 1_024
+# What the registrar says with each answer, so that no Contact says it (§10.3 step 8, RFC 5627 §5.1).
+_ITS_OWN_WORDS = frozenset(("expires", "pub-gruu", "temp-gruu"))
+# As many as an integer of the store holds.
+_ERA_BITS = 63
 # Below an hour, and only there, a wish may be refused as too brief (§10.3 step 7).
 _HOUR = 3_600
 
@@ -22,7 +29,7 @@ _HOUR = 3_600
 class Registration:
     """One REGISTER as far as its bindings go: who asks (`call_id`, `cseq`, `source`), and by what rules (`config`)."""
 
-    __slots__ = ("_check", "aor", "call_id", "config", "cseq", "expires", "new_row", "now", "source")
+    __slots__ = ("_check", "_instances", "aor", "call_id", "config", "cseq", "expires", "new_row", "now", "reach", "source")
 
     def __init__(
         self,
@@ -32,9 +39,10 @@ class Registration:
         now: float,
         config: RegistrarConfig,
         new_row: Callable[[], int],
-        check: Callable[[Uri, str], None] | None,
+        check: Callable[[Registration, Uri, str], None],
+        reach: Reach = AT_ITS_URI,
     ) -> None:
-        """`check(uri, source)` raises `Refused` for a Contact that may not be bound; None where any may."""
+        """`check(self, uri, instance)` raises `Refused` for a Contact that may not be bound; `reach` says how its contacts are reached."""
         self.aor = aor
         self.source = source
         self.now = now
@@ -43,7 +51,9 @@ class Registration:
         self.call_id = request.call_id
         self.cseq: int = request.cseq.number
         self.expires: int | None = request.expires
+        self.reach = reach
         self._check = check
+        self._instances: dict[str, int] = {}
 
     def applied(self, contacts: Sequence[NameAddr | PlainContact | Star], before: Sequence[Binding]) -> list[Binding]:
         """The bindings after this REGISTER, given those before it that have not expired; `Refused` or `SipParseError`, and none change."""
@@ -59,6 +69,8 @@ class Registration:
         after = list(before)
         for contact in addresses:
             self._apply(contact, before, after)
+        for instance, reg_id in self._instances.items():
+            _enter_era(instance, reg_id, self.call_id, before, after)
         if len(after) > self.config.max_contacts and len(after) > len(before):
             raise Refused(403, f"Too Many Bindings, at Most {self.config.max_contacts}")
         return after
@@ -66,7 +78,9 @@ class Registration:
     def _apply(self, contact: NameAddr | PlainContact, before: Sequence[Binding], after: list[Binding]) -> None:
         expires = self._granted(contact)
         text = contact.uri_text
-        index = _find(contact, after)
+        params = contact.params
+        instance, reg_id = self._user_agent(params) if params else ("", 0)
+        index = _find(contact, after) if reg_id == 0 else _find_flow(instance, reg_id, after)
         found = None if index is None else after[index]
         if found is not None and found in before:
             # A Contact that stands twice in one REGISTER is not out of order: its last word holds.
@@ -75,16 +89,16 @@ class Registration:
             if index is not None:
                 del after[index]
             return
-        params = contact.params
-        kept = "" if not params or (len(params) == 1 and "expires" in params) else _without_expires(contact)
+        kept = "" if not params or (len(params) == 1 and "expires" in params) else _without_its_own_words(params)
         if len(text) + len(kept) > MAX_CONTACT:
             raise Refused(403, f"Contact Too Long, at Most {MAX_CONTACT} Characters")
         # What was looked at when it was bound need not be looked at when it is refreshed, nor what is plain to see.
         if (found is None or found.contact != text or found.source != self.source) and not isinstance(contact, PlainContact):
-            uri = contact.uri
-            if self._check is not None:
-                self._check(uri, self.source)
+            self._check(self, contact.uri, instance)
+        if instance:
+            self._instances[instance] = reg_id
         q = contact.q
+        reach = self.reach
         binding = Binding(
             self.new_row() if found is None else found.row,
             self.aor,
@@ -95,13 +109,21 @@ class Registration:
             expires,
             self.call_id,
             self.cseq,
-            "",
+            reach.path,
             self.source,
+            reach.flow,
+            instance,
+            reg_id,
         )
         if index is None:
             after.append(binding)
         else:
             after[index] = binding
+
+    def _user_agent(self, params: Params) -> tuple[str, int]:
+        """Instance and reg-id of a Contact; no reg-id where the rules of RFC 5626 do not hold, or without an instance (§6)."""
+        instance = instance_of(params)
+        return instance, reg_id_of(params) if instance and self.reach.is_outbound and "reg-id" in params else 0
 
     def _granted(self, contact: NameAddr | PlainContact) -> int:
         """The expiration interval: the Contact's wish, else the request's, else ours; never longer than `max_expires`."""
@@ -123,14 +145,37 @@ def _find(contact: NameAddr | PlainContact, bindings: list[Binding]) -> int | No
         return None
     text = contact.uri_text
     for index, binding in enumerate(bindings):
-        if binding.contact == text:
+        if binding.contact == text and not binding.reg_id:
             return index
     uri = contact.uri
     for index, binding in enumerate(bindings):
-        if uri.matches(parse_uri(binding.contact)):
+        if not binding.reg_id and uri.matches(parse_uri(binding.contact)):
             return index
     return None
 
 
-def _without_expires(contact: NameAddr | PlainContact) -> str:
-    return render_params({name: value for name, value in contact.params.items() if name != "expires"})
+def _find_flow(instance: str, reg_id: int, bindings: list[Binding]) -> int | None:
+    """The binding of this flow, whatever its Contact was (RFC 5626 §6)."""
+    for index, binding in enumerate(bindings):
+        if binding.reg_id == reg_id and binding.instance == instance:
+            return index
+    return None
+
+
+def _enter_era(instance: str, reg_id: int, call_id: str, before: Sequence[Binding], after: list[Binding]) -> None:
+    """Gives all bindings of an instance one era: the one they had, or a new one where a new Call-ID ends all temporary GRUUs.
+
+    These end with the last binding as well, so an era is never had again (RFC 5627 §5.1, §5.3).
+    """
+    bound = [binding for binding in before if binding.instance == instance]
+    same = [binding for binding in bound if binding.reg_id == reg_id]
+    latest = max(same, key=lambda binding: binding.refreshed_at, default=None)
+    is_over = not bound or (latest is not None and latest.call_id != call_id)
+    era = secrets.randbits(_ERA_BITS) if is_over else bound[0].era
+    for index, binding in enumerate(after):
+        if binding.instance == instance and binding.era != era:
+            after[index] = binding.in_era(era)
+
+
+def _without_its_own_words(params: Params) -> str:
+    return render_params({name: value for name, value in params.items() if name not in _ITS_OWN_WORDS})

@@ -1,10 +1,11 @@
-"""Whether a Contact is where its REGISTER came from: without authentication, all that shows a party asked for its own calls."""
+"""Which Contacts may be bound: where their REGISTER came from, which is all that shows a party asked for its own calls, and no loop."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ringback.message.uri import SipUri, Uri
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.registrar.refused import Refused
 
 
@@ -37,3 +38,12 @@ def check_source(uri: Uri, source: str, domains: Domains) -> None:
             raise Refused(403, f"Contact Is Not at {source} Where the REGISTER Came From")
     if domains.is_own_address(target):
         raise Refused(403, "Contact Is This Server Itself")
+
+
+def check_loop(uri: Uri, aor: str, domains: Domains, gruus: Gruus) -> None:
+    """Refuses a Contact that leads back to its own address-of-record, as that or as a GRUU of it (403, RFC 5627 §5.1)."""
+    if not isinstance(uri, SipUri):
+        raise Refused(403, "Contact With an Instance Is No SIP URI")
+    place = domains.place(str(uri))
+    if aor in (place.aor, gruus.aor_of(place)):
+        raise Refused(403, "Contact Is the Address-of-Record Itself")

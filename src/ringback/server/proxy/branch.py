@@ -1,0 +1,266 @@
+"""One destination of a proxied request, and every attempt to reach it (RFC 3261 §16.6 items 6 to 11, RFC 3263 §4.3, RFC 5626 §7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringback.address import Flow, Target
+from ringback.message.derive import cancel_of
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.server.proxy.destination import Destination
+from ringback.server.proxy.forwarding import next_hop, request_uri
+from ringback.transaction.events import Event, ResponseReceived, TransportFailed
+
+if TYPE_CHECKING:
+    from ringback.server.proxy.proxy import Proxy
+    from ringback.server.proxy.response_context import ResponseContext
+    from ringback.transaction.transaction import ClientTransaction
+
+
+class Cancelling:
+    """User of a CANCEL's client transaction: nobody waits for its answer (§9.1)."""
+
+    __slots__ = ()
+
+    def receive(self, event: Event, now: float) -> None:
+        """Lets it pass: what counts is the final response to the INVITE."""
+
+
+_CANCELLING = Cancelling()
+
+DONE = Response(200)
+"""Stands for a final response that says nothing more: forwarded already, or followed. A context outlives its answer, for late 2xx
+(RFC 6026), and keeps no message meanwhile.
+"""
+
+
+class Overtaken:
+    """User of an attempt that kept silent until the next one was made: what it says after all is cancelled, or is a late 2xx."""
+
+    __slots__ = ("_context", "_is_cancel_sent", "_transaction")
+
+    def __init__(self, context: ResponseContext, transaction: ClientTransaction) -> None:
+        self._context = context
+        self._transaction = transaction
+        self._is_cancel_sent = False
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes what the client transaction tells."""
+        if not isinstance(event, ResponseReceived):
+            return
+        if event.response.status < 200:
+            if self._context.is_invite and not self._is_cancel_sent:
+                self._is_cancel_sent = True
+                self._context.proxy.send_on(cancel_of(self._transaction.request), self._transaction.flow, _CANCELLING, now)
+        elif event.response.status < 300:
+            try:
+                self._context.success_received(event.response, now)
+            except SipParseError:
+                # Only glanced at until now: it is dropped as any malformed response is.
+                return
+
+
+class Branch:
+    """One branch: user of the client transaction of its latest attempt."""
+
+    __slots__ = (
+        "breadth",
+        "context",
+        "destination",
+        "final",
+        "has_provisional",
+        "is_cancel_sent",
+        "is_cancelled",
+        "is_given_up",
+        "switched",
+        "target",
+        "targets",
+        "transaction",
+    )
+
+    def __init__(self, context: ResponseContext, destination: Destination, breadth: int) -> None:
+        self.context = context
+        self.destination = destination
+        self.breadth = breadth
+        self.targets: list[Target] | None = None
+        self.target: Target | None = None
+        self.switched: Target | None = None
+        self.transaction: ClientTransaction | None = None
+        self.final: Response | None = None
+        self.has_provisional = False
+        self.is_cancelled = False
+        self.is_cancel_sent = False
+        self.is_given_up = False
+
+    # Out.
+
+    def forward(self, request: Request, now: float) -> None:
+        """Sends a copy of a request on its way, or asks where that is."""
+        context = self.context
+        destination = self.destination
+        try:
+            copy, uri, hop = next_hop(request, request_uri(destination.uri), destination.route)
+            if destination.flow is not None:
+                self._send_down(destination.flow, copy, uri, now)
+                return
+            if self.targets is None:
+                targets = context.proxy.targets_of(hop, now, lambda found, later: self._resolved(copy, uri, found, later))
+                if targets is None:
+                    return
+                self.targets = targets.copy()
+                if context.may_lead is not None and not self._leads_there(now):
+                    return
+        except SipParseError:
+            # The request was validated, so what does not parse is the target: the location service's or the routing function's fault.
+            context.ended_here(self, 500, now)
+        else:
+            self._send(copy, uri, now)
+
+    def _resolved(self, copy: Request, uri: str, targets: list[Target], now: float) -> None:
+        context = self.context
+        if self.final is not None:
+            return
+        self.targets = targets.copy()
+        if context.is_answered or context.is_cancelled:
+            context.ended_here(self, 487, now)
+        elif context.may_lead is None or self._leads_there(now):
+            self._send(copy, uri, now)
+
+    def _leads_there(self, now: float) -> bool:
+        """Keeps of the targets those a request of this dialog may go to; a branch that has none left is ended with 403."""
+        assert self.targets is not None
+        assert self.context.may_lead is not None
+        found = len(self.targets)
+        self.targets = [target for target in self.targets if self.context.may_lead(target.host)]
+        if found and not self.targets:
+            self.context.ended_here(self, 403, now)
+            return False
+        return True
+
+    def _send(self, copy: Request, uri: str, now: float) -> None:
+        assert self.targets is not None
+        while self.targets:
+            target = self.targets.pop(0)
+            # A target that could not be reached over TCP gets its datagram after all, however large (§18.1.1).
+            transaction = self.context.proxy.send(copy, uri, target, self, now, any_size=target is self.switched)
+            if transaction is not None:
+                self.target = target
+                self.switched = target if transaction.flow.endpoint.transport != target.transport else None
+                self._sent(transaction, now)
+                return
+        # §16.9: no way to send is as good as a 503.
+        self._fail(503, now)
+
+    def _send_down(self, way: Flow | str, copy: Request, uri: str, now: float) -> None:
+        """Sends over the flow that a binding came by, wherever its URI would lead (RFC 5626 §7)."""
+        self.targets = []
+        flow = self.context.proxy.open_flow(way)
+        transaction = None if flow is None else self.context.proxy.send(copy, uri, flow, self, now, any_size=True)
+        if transaction is None:
+            self._fail(430, now)
+        else:
+            self._sent(transaction, now)
+
+    def _sent(self, transaction: ClientTransaction, now: float) -> None:
+        self.transaction = transaction
+        timers = self.context.proxy.timers
+        if self.context.is_invite:
+            timers.start_timer_c(self, now)
+        if self.targets or self.destination.alternatives:
+            timers.expect_a_word(self, now)
+
+    # When an attempt has failed.
+
+    def _fail(self, status: int, now: float) -> None:
+        """No attempt at this destination has succeeded: another flow of the same phone is tried, or the branch has ended."""
+        context = self.context
+        alternatives = self.destination.alternatives
+        if alternatives and not (context.is_answered or self.is_cancelled):
+            self.destination = alternatives[0]._replace(alternatives=(*alternatives[1:], *alternatives[0].alternatives))
+            self.targets = self.switched = None
+            self._try_again(now)
+        else:
+            context.ended_here(self, status, now)
+
+    def _try_again(self, now: float) -> None:
+        self.has_provisional = self.is_cancel_sent = False
+        context = self.context
+        context.proxy.timers.stop(self)
+        self.forward(context.proxy.received_request(context.transaction), now)
+
+    def goes_on(self, response: Response, now: float) -> bool:
+        """Whether a final response sends the request to another server or flow instead of ending the branch.
+
+        A 503 speaks of one server (RFC 3263 §4.3), a 430 of one flow, and a 408 of nobody (RFC 5626 §7).
+        """
+        status = response.status
+        if self.is_cancelled or self.context.is_answered:
+            return False
+        if status == 503 and self.targets:
+            self._try_again(now)
+            return True
+        if status in (408, 430) and self.destination.alternatives:
+            self._fail(status, now)
+            return True
+        return False
+
+    def transport_failed(self, now: float) -> None:
+        """§16.6 item 7: the next address of the same target is tried; with none left it is as if it had answered 503 (§16.9)."""
+        if self.final is not None:
+            return
+        if self.switched is not None and self.targets is not None:
+            self.targets.insert(0, self.switched)
+        if self.targets and not (self.context.is_answered or self.is_cancelled):
+            self._try_again(now)
+        else:
+            self._fail(503 if self.destination.flow is None else 430, now)
+
+    def kept_silent(self, now: float) -> None:
+        """The time for a first word is over (RFC 3263 §4.3): the next server, or flow, is tried; this one may still succeed."""
+        if self.final is not None or self.has_provisional or self.is_cancelled or self.transaction is None:
+            return
+        self.transaction.user = Overtaken(self.context, self.transaction)
+        self.transaction = None
+        if self.targets:
+            self._try_again(now)
+        else:
+            self._fail(408, now)
+
+    # In.
+
+    def receive(self, event: Event, now: float) -> None:
+        """Takes what the client transaction tells."""
+        if isinstance(event, ResponseReceived):
+            try:
+                self.context.response_received(self, event.response, now)
+            except SipParseError:
+                # Only glanced at until now: it is dropped as any malformed response is.
+                return
+        elif isinstance(event, TransportFailed):
+            self.transport_failed(now)
+        elif self.final is None:
+            # §16.6 item 7: a branch that timed out counts as if it had answered 408; one that its caller gave up (§9.1), 487.
+            self._timed_out(now)
+
+    def _timed_out(self, now: float) -> None:
+        if self.is_cancelled:
+            self.context.ended_here(self, 408 if self.is_given_up else 487, now)
+        else:
+            self._fail(408, now)
+
+    def cancel(self, now: float) -> None:
+        """Has the branch end, at once where it rings: no CANCEL may go out before a provisional response (§9.1)."""
+        self.is_cancelled = True
+        if self.has_provisional:
+            self.send_cancel(now)
+
+    def send_cancel(self, now: float) -> None:
+        """Sends the CANCEL that is due, once."""
+        transaction = self.transaction
+        if transaction is not None and not self.is_cancel_sent:
+            self.is_cancel_sent = True
+            proxy: Proxy = self.context.proxy
+            # The layer ends the INVITE's transaction if no final response follows in time (§9.1).
+            proxy.timers.stop(self)
+            proxy.send_on(cancel_of(transaction.request), transaction.flow, _CANCELLING, now)
