@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from ringback.server import call_forwarding
+from ringback.address import Flow
 from ringback.server.access import Access
 from ringback.server.config import Config
 from ringback.server.core import ServerCore
@@ -110,6 +111,7 @@ class Server:
             self.transports.gather(config.transport.udp_round_ms / 1000)
             stack.attach(self.transports)
             await self._listen()
+            self.transports.watch(self._connection_closed)
             undo.pop_all()
             self._started_at = loop.time()
             if self.store is not None:
@@ -169,6 +171,12 @@ class Server:
         self.core.record_route.serve(endpoints)
         self.core.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 
+    def _connection_closed(self, flow: Flow) -> None:
+        """RFC 5626 §7: nobody is reached over a connection that is gone."""
+        # Departs from RFC 5626 §7: an ICMP error over UDP costs the request it answers, not the binding. Anybody can send one in another's
+        # name, and a binding whose phone is gone fails as quickly the next time.
+        self.location.flow_lost(self.flows.name(flow))
+
     # The operator's verbs.
 
     def reload(self) -> str | None:
@@ -192,6 +200,7 @@ class Server:
             self._users_alarm.cancel()
         self.core.determination.close()
         self._resolver.close()
+        self.transports.watch(None)
         self.location.close()
         self.core.stack.batch_ended()
         self.core.stack.close()

@@ -121,6 +121,10 @@ class TcpTransport:
         self.user.failed(flow, reason)
         self.user.batch_ended()
 
+    def _tell_closed(self, flow: Flow) -> None:
+        if self.user.closed is not None:
+            self.user.closed(flow)
+
     # The index of connections.
 
     def _new(self, endpoint: Endpoint, remote: SocketAddress, domain: str, *, is_accepted: bool) -> Connection:
@@ -160,8 +164,12 @@ class TcpTransport:
             self._per_address[key] -= 1
             if not self._per_address[key]:
                 del self._per_address[key]
-        if reason is not None and self._emptied is None:
-            asyncio.get_running_loop().call_soon(self._fail, flow, reason)
+        if self._emptied is None:
+            loop = asyncio.get_running_loop()
+            if reason is not None:
+                loop.call_soon(self._fail, flow, reason)
+            if self.user.closed is not None:
+                loop.call_soon(self._tell_closed, flow)
         self.user.counts.connections = len(self._connections)
         if self._emptied is not None and not self._connections:
             self._emptied.set()

@@ -69,6 +69,10 @@ class Transports:
         """Has UDP sockets under load looked at in rounds of so many seconds (see `udp.py`); 0, the default, never."""
         self._user.udp_round = udp_round
 
+    def watch(self, closed: Callable[[Flow], None] | None) -> None:
+        """Has `closed(flow)` called when the connection of a flow is gone, whoever ended it and why; None ends that."""
+        self._user.closed = closed
+
     @property
     def counts(self) -> Counts:
         """What was counted so far."""

@@ -38,10 +38,11 @@ class TransportUser:
     after each run of these calls: the moment to write what they gave rise to. None of them may raise.
 
     `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
+    `closed`, where it is set, is called for each connection that is gone, for whatever reason, and likewise not from within `send`.
     `tls`: what is shown and trusted over TLS. `complain(kind, line)` tells the operator what a peer does wrong, now and then.
     """
 
-    __slots__ = ("batch_ended", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round")
+    __slots__ = ("batch_ended", "closed", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class TransportUser:
         self.received = received
         self.failed = failed
         self.batch_ended = batch_ended
+        self.closed: Callable[[Flow], None] | None = None
         self.message_limits = message_limits
         self.complain = Complaints(report)
         self.tls = tls
