@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from ringback.server import call_forwarding
 from ringback.address import Flow
+from ringback.server import call_forwarding
 from ringback.server.access import Access
 from ringback.server.config import Config
 from ringback.server.core import ServerCore

@@ -1,0 +1,169 @@
+"""Calls to phones that are reached in other ways than at their Contact: by Path, down their flow, by GRUU."""
+
+from ringback.message.fields.name_addr import NameAddr
+from ringback.message.grammar import unquote
+from ringback.message.message import Request, Response
+from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
+
+HIDDEN = "10.0.0.5"
+ONE, TWO = "urn:uuid:00000000-0000-1000-8000-000000000001", "urn:uuid:00000000-0000-1000-8000-000000000002"
+
+
+async def register(
+    phone: Party, *, user: str = "bob", instance: str = ONE, reg_id: int | None = 1, call_id: str | None = None, transport: str = "UDP"
+) -> Response:
+    """Registers a phone whose Contact nobody reaches, down its flow."""
+    number = "" if reg_id is None else f";reg-id={reg_id}"
+    host = HIDDEN if reg_id else phone.host
+    request = phone.request(
+        "REGISTER",
+        f"sip:{DOMAIN}",
+        to=f"<sip:{user}@{DOMAIN}>",
+        contact=f'<sip:{user}@{host}:{phone.port};ob>{number};+sip.instance="<{instance}>"',
+        extra="Supported: path, outbound, gruu",
+        call_id=call_id,
+        transport=transport,
+    )
+    phone.send(request, transport=transport)
+    response: Response = await phone.hears("200 REGISTER")
+    return response
+
+
+def gruus(response: Response, instance: str = ONE) -> tuple[str, str]:
+    """The public and the temporary GRUU that a phone was told."""
+    for text in response.headers.texts("Contact"):
+        params = NameAddr.parse(text).params
+        if instance in str(params["+sip.instance"]):
+            return unquote(str(params["pub-gruu"])), unquote(str(params["temp-gruu"]))
+    raise AssertionError("no such instance")
+
+
+async def answered(callee: Party, caller: Party) -> Request:
+    """The INVITE that reaches a callee, who declines."""
+    invite: Request = await callee.hears("INVITE")
+    callee.reply(invite, 603)
+    await callee.hears("ACK")
+    await caller.hears("100 INVITE")
+    await caller.hears("603 INVITE")
+    return invite
+
+
+@simulated
+async def test_a_phone_is_called_down_the_connection_it_registered_over() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob")
+        assert (await register(bob, transport="TCP")).headers.text("Require") == "outbound"
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        invite = await answered(bob, alice)
+        assert invite.uri_text == f"sip:bob@{HIDDEN}:5060;ob"
+        assert invite.via.transport == "TCP"
+
+
+@simulated
+async def test_a14_with_its_connection_a_phone_is_gone_and_with_a_new_one_it_is_back() -> None:
+    async with House() as house:
+        alice, bob, again = await house.party("alice"), await house.party("bob"), await house.party("bob")
+        await register(bob, transport="TCP", call_id="a")
+        await bob.transports.close()
+        await alice.hears_nothing()
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        await alice.hears("404 INVITE")
+        assert len(house.server.location) == 0
+        await register(again, transport="TCP", call_id="b")
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        await answered(again, alice)
+
+
+@simulated
+async def test_of_two_flows_of_one_phone_one_rings_and_when_it_is_lost_the_other() -> None:
+    async with House() as house:
+        alice, wire, radio = await house.party("alice"), await house.party("bob"), await house.party("bob")
+        await register(wire, reg_id=1, transport="TCP")
+        await register(radio, reg_id=2, transport="TCP")
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        await answered(radio, alice)
+        await wire.hears_nothing()
+        await radio.transports.close()
+        await alice.hears_nothing()
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        await answered(wire, alice)
+
+
+@simulated
+async def test_a_call_goes_by_the_path_of_the_registration() -> None:
+    async with House() as house:
+        alice, edge = await house.party("alice"), await house.party("edge")
+        request = edge.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>", contact=f"<sip:bob@{HIDDEN}>")
+        path = [f"<sip:token@{edge.host};lr>", "<sip:192.0.2.99;lr>"]
+        request.headers.append("Path", ", ".join(path))
+        request.headers.append("Supported", "path")
+        edge.send(request)
+        assert (await edge.hears("200 REGISTER")).headers.texts("Path") == path
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        invite = await answered(edge, alice)
+        assert invite.uri_text == f"sip:bob@{HIDDEN}"
+        assert invite.headers.texts("Route") == path
+
+
+@simulated
+async def test_a_gruu_rings_its_own_phone_and_no_other() -> None:
+    async with House() as house:
+        alice, desk, mobile = await house.party("alice"), await house.party("bob"), await house.party("bob")
+        await register(desk, instance=ONE, reg_id=None)
+        public, temporary = gruus(await register(mobile, instance=TWO, reg_id=None), TWO)
+        for uri in (public, temporary):
+            alice.ask("INVITE", uri)
+            invite = await answered(mobile, alice)
+            # The phone sees its Contact, without the parameter that chose it.
+            assert invite.uri_text == f"sip:bob@{mobile.host}:5060;ob"
+        await desk.hears_nothing()
+
+
+@simulated
+async def test_a_gruu_whose_phone_is_away_is_480_and_one_that_never_was_404() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob")
+        public, temporary = gruus(await register(bob, transport="TCP"))
+        await bob.transports.close()
+        await alice.hears_nothing()
+        for uri, status in ((public, 480), (temporary, 404), (f"sip:bob@{DOMAIN};gr", 404), (f"sip:bob@{DOMAIN};gr=x", 404)):
+            alice.ask("INVITE", uri)
+            assert (await alice.hears(f"{status} INVITE")).status == status
+
+
+@simulated
+async def test_a_phone_that_came_back_at_another_port_is_called_where_it_registered_last() -> None:
+    """RFC 5627 §6.1: without reg-id, one that rebooted has several contacts; the latest is tried first, the next after silence alone."""
+    async with House() as house:
+        alice, old = await house.party("alice"), await house.party("bob")
+        new = await house.party("bob")
+        public, _ = gruus(await register(old, reg_id=None, call_id="a"))
+        house.network.cut(old.host, SERVER)
+        await register(new, reg_id=None, call_id="b")
+        alice.ask("INVITE", public)
+        await answered(new, alice)
+        house.network.cut(new.host, SERVER)
+        house.network.heal(old.host, SERVER)
+        alice.ask("INVITE", public)
+        await answered(old, alice)
+
+
+@simulated
+async def test_a_caller_is_reached_within_the_dialog_at_the_gruu_in_its_contact() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        for index, gruu in enumerate(gruus(await register(alice, user="alice", transport="TCP"))):
+            alice.ask("INVITE", f"sip:bob@{DOMAIN}", contact=f"<{gruu}>", call_id=f"call{index}")
+            await alice.hears("100 INVITE")
+            invite = await bob.hears("INVITE")
+            assert invite.contact.uri_text == gruu
+            bob.reply(invite, 200)
+            ok = await alice.hears("200 INVITE")
+            dialog = Dialog(alice, bob, invite, ok)
+            alice.within("ACK", dialog, cseq=1)
+            await bob.hears("ACK")
+            bob.within("BYE", dialog)
+            bye = await alice.hears("BYE")
+            assert bye.uri_text == f"sip:alice@{HIDDEN}:5060;ob"
+            alice.reply(bye, 200)
+            await bob.hears("200 BYE")
