@@ -53,7 +53,7 @@ def server(servers: Callable[[str], RunningServer]) -> RunningServer:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[RunningServer]:
     """A server where alice and bob have accounts, made by its own command."""
-    server = RunningServer(tmp_path, config='[access]\nalgorithms = ["MD5"]\n')
+    server = RunningServer(tmp_path, config='[access]\nalgorithms = ["MD5"]\n[log]\nsecurity = "security.log"\n')
     server.command[server.command.index("none")] = "digest"
     # sipsak registers only at a domain that it can resolve.
     server.command += ["--domain", "127.0.0.1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shlex
 import signal
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ringback.server.config import Config
     from ringback.server.drain import Drain
     from ringback.server.server import Server
+
+
+_logger = logging.getLogger("ringback.server")
 
 
 def _print_example(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
@@ -78,6 +82,7 @@ def serve(
     Users are made with `ringback user add`. SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads
     users and routing file again.
     """  # fmt: skip
+    from ringback.server import logs
     from ringback.server.config import ConfigError
     from ringback.server.config.file import read_config
 
@@ -88,12 +93,19 @@ def serve(
         config = read_config(file, {key: value for key, value in options.items() if value})
     except ConfigError as error:
         raise Fault(str(error)) from None
-    observer = _trace(config)
     try:
-        asyncio.run(_run(config, observer))
+        logs.prepare(config.log)()
+    except OSError as error:
+        raise Fault(os_fault(error)) from None
+    try:
+        observer = _trace(config)
+        try:
+            asyncio.run(_run(config, observer))
+        finally:
+            if observer is not None:
+                observer.close()
     finally:
-        if observer is not None:
-            observer.close()
+        logs.close()
 
 
 async def _run(config: Config, observer: Trace | None) -> None:
@@ -107,7 +119,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
     def stop() -> None:
         (at_once if server.leaving.is_set() else server.leaving).set()
 
-    server = Server(config, observer=observer, report=_say)
+    server = Server(config, observer=observer, report=_logger.warning)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -120,7 +132,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
     except OSError as error:
         raise Fault(os_fault(error)) from None
     try:
-        async with Operation(server, _say):
+        async with Operation(server, _logger.warning):
             loop.add_signal_handler(signal.SIGHUP, _reload, server)
             with calmed():
                 _announce(server)
@@ -184,7 +196,7 @@ def _given_up(name: str, error: OSError) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"ringback: {line}", err=True)
+    _logger.info("%s", line)
 
 
 def _announce(server: Server) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from ringback.address import Flow
-from ringback.digest import Nonces, Protection, Verdict, credentials_of
+from ringback.digest import Nonces, Outcome, Protection, Verdict, credentials_of
 from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.credentials import Credentials
@@ -22,6 +22,7 @@ from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains, Place
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
+from ringback.server.security import SecurityLog
 from ringback.server.users import Users
 
 _FOREIGN = "Caller Is of No Domain Served Here"
@@ -59,14 +60,18 @@ class Access:
         *,
         prove: Callable[[str, float], None],
         is_spiral: Callable[[Request, Flow], bool],
+        security: SecurityLog,
     ) -> None:
-        """`prove(host, now)` is told which address has answered a challenge; `is_spiral` says that a request comes back from ourselves."""
+        """`prove(host, now)` is told which address has answered a challenge; `is_spiral` says that a request comes back from ourselves;
+        `security` notes whoever proves nothing.
+        """
         self._users = users
         self._domains = domains
         self._location = location
         self._config = config
         self._prove = prove
         self._is_spiral = is_spiral
+        self._security = security
         self._is_trusted = _trusts(config.networks)
         # Both are new in each run: no nonce outlives it, so no count of one is ever taken twice.
         self._nonces = Nonces(secrets.token_bytes(32), secrets.token_bytes(16), config.nonce_seconds)
@@ -78,7 +83,7 @@ class Access:
         """
         owner = self._domains.place_of(request, "To")
         protection = self._protection(owner.domain or place.domain or "")
-        verdict = self._verdict(protection, request, "Authorization", now)
+        verdict = self._verdict(protection, request, flow, "Authorization", now)
         if not verdict.is_accepted:
             return self._challenge(protection, verdict, 401, "WWW-Authenticate", now)
         self._prove(flow.host, now)
@@ -112,7 +117,7 @@ class Access:
     def _refusal_of_guest(self, realm: str, request: Request, flow: Flow, now: float) -> Reject | None:
         """None where the sender proves to have an account in the callee's domain; From is another domain's affair."""
         protection = self._protection(realm)
-        verdict = self._verdict(protection, request, "Proxy-Authorization", now)
+        verdict = self._verdict(protection, request, flow, "Proxy-Authorization", now)
         if not verdict.is_accepted:
             return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
         self._prove(flow.host, now)
@@ -137,7 +142,7 @@ class Access:
             return True
         if party.domain is None:
             return False
-        verdict = self._verdict(self._protection(party.domain), request, "Proxy-Authorization", now)
+        verdict = self._verdict(self._protection(party.domain), request, flow, "Proxy-Authorization", now)
         return verdict.is_accepted and verdict.user == party.user
 
     def consume(self, request: Request) -> None:
@@ -164,7 +169,7 @@ class Access:
         """None where the request proves to be the caller's own."""
         assert caller.domain is not None
         protection = self._protection(caller.domain)
-        verdict = self._verdict(protection, request, "Proxy-Authorization", now)
+        verdict = self._verdict(protection, request, flow, "Proxy-Authorization", now)
         if not verdict.is_accepted:
             # §22.1: a proxy asks by 407 alone.
             return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
@@ -190,9 +195,13 @@ class Access:
         except SipParseError:
             return False
 
-    @staticmethod
-    def _verdict(protection: Protection, request: Request, field: str, now: float) -> Verdict:
-        return protection.verify(credentials_of(request, field), request.method, request.uri_text, request.body, now)
+    def _verdict(self, protection: Protection, request: Request, flow: Flow, field: str, now: float) -> Verdict:
+        verdict = protection.verify(credentials_of(request, field), request.method, request.uri_text, request.body, now)
+        if verdict.outcome is Outcome.REFUSED:
+            name = "" if verdict.credentials is None else verdict.credentials.username or ""
+            event = "InvalidPassword" if (name, protection.realm) in self._users else "InvalidAccountID"
+            self._security.note(event, request, flow, account=name, reason=verdict.reason)
+        return verdict
 
     @staticmethod
     def _challenge(protection: Protection, verdict: Verdict, status: int, field: str, now: float) -> Reject:

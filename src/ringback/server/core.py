@@ -20,8 +20,9 @@ from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
-from ringback.server.proxy.routing import Reject
+from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.registrar import Registrar
+from ringback.server.security import SecurityLog
 from ringback.server.sources import Sources
 from ringback.server.stateless_uas import ALLOW, StatelessUas
 from ringback.server.users import Users
@@ -67,10 +68,19 @@ class ServerCore:
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
         self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run)
+        self._security = SecurityLog()
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""
         if users is not None:
-            self.access = Access(users, domains, location, config.access, prove=self.sources.prove, is_spiral=self._is_spiral)
+            self.access = Access(
+                users,
+                domains,
+                location,
+                config.access,
+                prove=self.sources.prove,
+                is_spiral=self._is_spiral,
+                security=self._security,
+            )
         self.proxy = Proxy(
             self.stack,
             domains,
@@ -81,7 +91,7 @@ class ServerCore:
             determine=self.determination.determine,
             resolve=self.determination.resolve,
             flow_named=flows.named,
-            refuse=self._uas.refuse,
+            refuse=self._refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,
             token=token,
@@ -129,14 +139,14 @@ class ServerCore:
             if standing == ELSEWHERE and self.access is not None:
                 refusal = self.access.refusal_within_dialog(request, event.flow, now)
             if refusal is not None:
-                self._uas.refuse(transaction, request, refusal)
+                self._refuse(transaction, request, refusal)
             elif not place.is_here or not self._is_for_us(event, transaction, place, now):
                 self.proxy.forward(event, place, self._ways_of(proof, host), now)
         except SipParseError as error:
             if event.transaction is not None:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
-                self._uas.refuse(event.transaction, request, Reject(400, text))
+                self._refuse(event.transaction, request, Reject(400, text))
 
     def _pass_ack(self, request: Request, flow: Flow, proof: str, standing: int, now: float) -> None:
         """Passes on an ACK whose dialog is proven. Nobody may challenge it (§22.1): it passes or vanishes."""
@@ -167,7 +177,7 @@ class ServerCore:
         host = event.flow.host
         if self.is_draining or (method == "INVITE" and not event.flow.endpoint.is_reliable and not self.sources.may_open(host, now)):
             retry_after = str(_RETRY_AFTER + secrets.randbelow(_RETRY_AFTER))
-            self._uas.refuse(transaction, request, Reject(503, headers=[("Retry-After", retry_after)]))
+            self._refuse(transaction, request, Reject(503, headers=[("Retry-After", retry_after)]))
             return True
         is_last_hop = method == "OPTIONS" and request.max_forwards == 0
         if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers.keys):
@@ -176,17 +186,24 @@ class ServerCore:
         if method == "REGISTER":
             verdict = None if access is None else access.register(request, event.flow, place, now)
             if isinstance(verdict, Reject):
-                self._uas.refuse(transaction, request, verdict)
+                self._refuse(transaction, request, verdict)
             else:
                 self.registrar.receive(event, now, verdict)
         elif method == "OPTIONS":
             # What a server can do is no secret, and what watches over it has no password.
             self._uas.tell_capabilities(transaction, request)
         elif access is not None and (refusal := access.refusal(request, event.flow, place, now)) is not None:
-            self._uas.refuse(transaction, request, refusal)
+            self._refuse(transaction, request, refusal)
         else:
-            self._uas.refuse(transaction, request, Reject(405 if method in METHODS else 501, headers=[("Allow", ALLOW)]))
+            self._refuse(transaction, request, Reject(405 if method in METHODS else 501, headers=[("Allow", ALLOW)]))
         return True
+
+    def _refuse(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
+        """Answers and forgets; what was forbidden is noted. What the registrar itself forbids is not: that is a phone set up wrongly."""
+        if decision.status == 403:
+            account = request.headers.text("From") or ""
+            self._security.note("FailedACL", request, transaction.flow, account=account, reason=decision.reason or "")
+        self._uas.refuse(transaction, request, decision)
 
     def _is_spiral(self, request: Request, flow: Flow) -> bool:
         """Whether this server sent the request to itself (§16.3 item 4), so that it was looked at before: its branch is one under way."""

@@ -124,6 +124,10 @@ class Users:
             self._seen = self._version(store.connection)
             self._read(store.connection)
 
+    def __contains__(self, name_and_domain: tuple[str, str]) -> bool:
+        """Whether there is such an account."""
+        return name_and_domain in self._keys
+
     def __len__(self) -> int:
         return len(self._keys)
 

@@ -6,6 +6,7 @@ from ringback.server.config.control import ControlConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
+from ringback.server.config.log import LogConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
@@ -22,6 +23,7 @@ __all__ = [
     "ControlConfig",
     "DrainConfig",
     "LimitsConfig",
+    "LogConfig",
     "ProxyConfig",
     "RegistrarConfig",
     "RelayConfig",

@@ -46,7 +46,8 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     trace_file = _beside(config.trace.file, Path() if "file" in options.get("trace", {}) else folder)
     trace = msgspec.structs.replace(config.trace, file=trace_file)
     control = msgspec.structs.replace(config.control, socket=_beside(config.control.socket, folder))
-    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace, control=control)
+    log = msgspec.structs.replace(config.log, file=_beside(config.log.file, folder), security=_beside(config.log.security, folder))
+    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace, control=control, log=log)
 
 
 def _load(file: Path) -> dict[str, Any]:
