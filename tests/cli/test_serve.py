@@ -4,8 +4,10 @@ import json
 import shlex
 import signal
 import socket
+import sys
 import tomllib
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 from click.testing import CliRunner, Result
@@ -165,6 +167,19 @@ def test_the_trace_shows_and_keeps_what_passed(tmp_path: Path) -> None:
     arrows = [line for line in ladder if "│" in line]
     assert ["OPTIONS" in arrows[0], "200 OK" in arrows[1], "malformed" in arrows[2]] == [True, True, True]
     assert "\x1b" not in "".join(ladder)
+
+
+def test_a_log_in_json_holds_all_there_is_to_say(tmp_path: Path) -> None:
+    (tmp_path / "ringback.toml").write_text('listen = ["udp://127.0.0.1:0"]\ndata = ":memory:"\n[log]\nformat = "json"\n')
+    command = [sys.executable, "-c", "from ringback.cli.main import main; main()", "serve", "--config", "ringback.toml", "--auth", "none"]
+    with Popen(command, stderr=PIPE, cwd=tmp_path, text=True) as process:
+        assert process.stderr is not None
+        said = [json.loads(process.stderr.readline()) for _ in range(5)]
+        process.terminate()
+        said += [json.loads(line) for line in process.stderr]
+    assert process.returncode == 0
+    assert [one["message"].partition(":")[0] for one in said] == ["version", "listening", "domains", "data", "warning", "ending"]
+    assert [one["level"] for one in said] == ["info", "info", "info", "info", "warning", "info"]
 
 
 def test_a_capture(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,13 +94,18 @@ def test_a_file_that_cannot_be_had_changes_nothing(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err == "ringback: still here\n"
 
 
-def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+def test_a_full_disk_and_a_folder_that_is_gone_cost_lines_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.prepare(LogConfig(file=Path("/dev/full")))()
-    logging.raiseExceptions, before = False, logging.raiseExceptions
-    try:
-        logger.warning("lost")
-    finally:
-        logging.raiseExceptions = before
+    logger.warning("lost")
+    file = tmp_path / "here" / "log"
+    file.parent.mkdir()
+    logs.prepare(LogConfig(file=file))()
+    shutil.rmtree(file.parent)
+    logger.warning("lost too")
+    file.parent.mkdir()
+    logger.warning("back")
+    assert len(read(file)) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_the_security_log_is_silent_unless_it_has_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shlex
 import signal
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.text import Text
 
-from ringback.address import Endpoint, host_port
+from ringback.cli.announcement import announce
 from ringback.cli.fault import Fault, os_fault
 from ringback.collector import calmed
 from ringback.trace.json_lines import JsonLines
@@ -135,7 +132,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
         async with Operation(server, _logger.warning):
             loop.add_signal_handler(signal.SIGHUP, _reload, server)
             with calmed():
-                _announce(server)
+                announce(server)
                 await _drained(server.leave, at_once)
     except OSError as error:
         raise Fault(os_fault(error)) from None
@@ -197,54 +194,3 @@ def _given_up(name: str, error: OSError) -> None:
 
 def _say(line: str) -> None:
     _logger.info("%s", line)
-
-
-def _announce(server: Server) -> None:
-    """Says on stderr what is served, where, and what should worry the operator."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    config = server.config
-    console.print(Text(f"ringback {version('ringback')}", "bold"))
-    rows: list[tuple[str, str]] = [
-        ("listening", _listening(server.transports.endpoints)),
-        ("domains", _domains(server)),
-        ("data", str(config.data) if config.data is not None else "in memory only: a restart forgets who is registered"),
-    ]
-    if config.routing is not None:
-        rows.append(("routing", str(config.routing)))
-    if config.trace.file is not None:
-        rows.append(("trace", str(config.trace.file)))
-    for name, value in rows:
-        console.print(Text.assemble((f"  {name:<10}", "dim"), value))
-    if server.access is None:
-        console.print(Text("  warning   no authentication: anybody may register as anybody, and call", "yellow"))
-    elif config.data is None:
-        console.print(Text("  warning   nobody can register: users are kept in a data folder, and none is named", "yellow"))
-    elif not len(server.users):
-        console.print(Text(f"  users     none yet; make the first: {_first_user(config)}", "yellow"))
-    else:
-        console.print(Text.assemble(("  users     ", "dim"), str(len(server.users))))
-
-
-def _domains(server: Server) -> str:
-    names = ", ".join(server.domains.names)
-    if server.config.domains:
-        return names
-    return f"{names} (those of the users, for none was named)" if names else "every domain, for none was named"
-
-
-def _first_user(config: Config) -> str:
-    """The command that makes an account in the data of this server, wherever it is typed."""
-    from ringback.server.config import default_data_folder
-
-    assert config.data is not None
-    usual = default_data_folder({name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"})
-    folder = "" if config.data == usual else f" --data {shlex.quote(str(config.data.absolute()))}"
-    return f"ringback user add alice@{(config.domains or ['example.org'])[0]}{folder}"
-
-
-def _listening(endpoints: list[Endpoint]) -> str:
-    """`127.0.0.1:5060 udp tcp, …`: the transports of each address together."""
-    places: dict[str, list[str]] = {}
-    for endpoint in endpoints:
-        places.setdefault(host_port(endpoint.host, endpoint.port), []).append(endpoint.transport.lower())
-    return ", ".join(f"{place} {' '.join(transports)}" for place, transports in places.items())

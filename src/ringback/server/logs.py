@@ -96,6 +96,18 @@ class SecurityFormatter(logging.Formatter):
         return f"[{_iso(record.created)}] SECURITY[{record.process}] ringback: {record.getMessage()}"
 
 
+class LogFile(WatchedFileHandler):
+    """A file that may be renamed or removed. One that cannot be written costs lines, never calls."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line, if that can be done."""
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - so logging calls it
+        """Nobody is told: whoever watches the disk knows."""
+
+
 def prepare(config: LogConfig) -> Callable[[], None]:
     """Opens what the configuration names, and gives what puts it in force. Raises `OSError`; then all stays as it was."""
     ordinary = _opened(config.file)
@@ -137,8 +149,7 @@ def close() -> None:
 
 
 def _opened(file: Path | None) -> logging.Handler:
-    # A disk that is full costs lines, never calls: the handler says so on standard error, if at all.
-    return logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8", errors="backslashreplace")
+    return logging.StreamHandler() if file is None else LogFile(file, encoding="utf-8", errors="backslashreplace")
 
 
 def _install(name: str, handler: logging.Handler) -> None:

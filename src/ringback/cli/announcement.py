@@ -1,0 +1,81 @@
+"""What `ringback serve` says once it listens: what is served, where, and what should worry the operator."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ringback.address import Endpoint, host_port
+
+if TYPE_CHECKING:
+    from ringback.server.config import Config
+    from ringback.server.server import Server
+
+_logger = logging.getLogger("ringback.server")
+
+
+def announce(server: Server) -> None:
+    """On a terminal's standard error in colours; where lines are JSON or go into a file, there."""
+    config = server.config
+    rows = [
+        ("listening", _listening(server.transports.endpoints)),
+        ("domains", _domains(server)),
+        ("data", str(config.data) if config.data is not None else "in memory only: a restart forgets who is registered"),
+    ]
+    if config.routing is not None:
+        rows.append(("routing", str(config.routing)))
+    if config.trace.file is not None:
+        rows.append(("trace", str(config.trace.file)))
+    warning = None
+    if server.access is None:
+        warning = ("warning", "no authentication: anybody may register as anybody, and call")
+    elif config.data is None:
+        warning = ("warning", "nobody can register: users are kept in a data folder, and none is named")
+    elif not len(server.users):
+        warning = ("users", f"none yet; make the first: {_first_user(config)}")
+    else:
+        rows.append(("users", str(len(server.users))))
+    if config.log.format == "json" or config.log.file is not None:
+        _logger.info("version: %s", version("ringback"))
+        for name, value in rows:
+            _logger.info("%s: %s", name, value)
+        if warning is not None:
+            _logger.warning("%s: %s", *warning)
+        return
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text(f"ringback {version('ringback')}", "bold"))
+    for name, value in rows:
+        console.print(Text.assemble((f"  {name:<10}", "dim"), value))
+    if warning is not None:
+        console.print(Text(f"  {warning[0]:<10}{warning[1]}", "yellow"))
+
+
+def _domains(server: Server) -> str:
+    names = ", ".join(server.domains.names)
+    if server.config.domains:
+        return names
+    return f"{names} (those of the users, for none was named)" if names else "every domain, for none was named"
+
+
+def _first_user(config: Config) -> str:
+    """The command that makes an account in the data of this server, wherever it is typed."""
+    from ringback.server.config import default_data_folder
+
+    assert config.data is not None
+    usual = default_data_folder({name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"})
+    folder = "" if config.data == usual else f" --data {shlex.quote(str(config.data.absolute()))}"
+    return f"ringback user add alice@{(config.domains or ['example.org'])[0]}{folder}"
+
+
+def _listening(endpoints: list[Endpoint]) -> str:
+    """`127.0.0.1:5060 udp tcp, …`: the transports of each address together."""
+    places: dict[str, list[str]] = {}
+    for endpoint in endpoints:
+        places.setdefault(host_port(endpoint.host, endpoint.port), []).append(endpoint.transport.lower())
+    return ", ".join(f"{place} {' '.join(transports)}" for place, transports in places.items())
