@@ -275,7 +275,7 @@ async def test_a_binding_with_a_path_is_reached_by_it() -> None:
         edge = await house.party("edge")
         location = house.server.location
         binding = Binding(
-            1, "sip:bob@example.com", "sip:bob@10.0.0.1", "", 1.0, 10_000.0, 3600, "c", 1, path=f"<sip:{edge.host};lr>\n<sip:p2.example;lr>"
+            1, "sip:bob@example.com", "sip:bob@10.0.0.1", "", 1.0, 10_000.0, 3600, "c", 1, path=f"<sip:{edge.host};lr>, <sip:p2.example;lr>"
         )
         location.update(binding.aor, (binding,), lambda error: None)
         alice.ask()

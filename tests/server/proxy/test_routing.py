@@ -44,7 +44,7 @@ def test_a_target_that_is_no_uri_is_a_target_of_its_own() -> None:
 
 def test_a_binding_brings_its_path() -> None:
     """RFC 3327 §5.4: the stored Path becomes Route, its order kept."""
-    path = '<sip:p1.example;lr>\n<sip:p2.example;lr;x="a,b">'
+    path = '<sip:p1.example;lr>, <sip:p2.example;lr;x="a,b">'
     [[one]] = Forward(bound("sip:a@x", path=path)).steps()
     assert one == Destination("sip:a@x", ("<sip:p1.example;lr>", '<sip:p2.example;lr;x="a,b">'))
 

@@ -27,6 +27,10 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             "(RFC 3263 §4.3).",
         ),
     ] = 4.0
+    recurse: Annotated[
+        bool,
+        Meta(description="Follow a 3xx of a target in the caller's place, to users served here and where relay.allow says (§16.7 item 4)."),
+    ] = False
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

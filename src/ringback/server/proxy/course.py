@@ -1,8 +1,19 @@
-"""Which decision follows when one has failed: `else_` and `first` (RFC 3261 §16.5: targets may be added while responses come)."""
+"""Where one request has been sent and where it may still go: steps, `else_`, `first`, 3xx (RFC 3261 §16.5, §16.6, §16.7 item 4)."""
 
 from __future__ import annotations
 
-from ringback.server.proxy.routing import Decision, Else, First, following, reached_nobody
+from typing import TYPE_CHECKING
+
+from ringback.message.errors import SipParseError
+from ringback.message.message import Request, Response
+from ringback.message.uri import parse_uri
+from ringback.server.proxy.branch import Branch
+from ringback.server.proxy.destination import Destination, Uri
+from ringback.server.proxy.recursion import as_sip, take_contacts
+from ringback.server.proxy.routing import Decision, Else, First, Forward, Redirect, Reject, following, reached_nobody
+
+if TYPE_CHECKING:
+    from ringback.server.proxy.response_context import ResponseContext
 
 MOST_DECISIONS = 20
 """How many decisions one request may pass through. A choice, twice the forwarding hops that switches allow; a loop of them ends so."""
@@ -18,40 +29,218 @@ class _Rest:
 
 
 class Course:
-    """The decisions that may still follow, the innermost last."""
+    """What a response context has still to try. It begins branches; the context says when one has ended."""
 
-    __slots__ = ("_count", "_waiting")
+    __slots__ = ("_began", "_breadth", "_context", "_count", "_forwarding", "_otherwise", "_recurses", "_steps", "is_undecided", "refusal")
 
-    def __init__(self) -> None:
-        self._waiting: list[_Rest | Else] = []
+    def __init__(self, context: ResponseContext, breadth: int) -> None:
+        """`breadth` is the incoming Max-Breadth (RFC 5393 §5.3.3)."""
+        self.is_undecided = False
+        """Whether a decision takes its time."""
+        self.refusal: Reject | None = None
+        """What a location or gateway said that led nowhere."""
+        self._context = context
+        self._breadth = breadth
         self._count = 0
+        self._otherwise: list[_Rest | Else] = []
+        self._forwarding: Forward | None = None
+        self._recurses = False
+        self._steps: list[list[Destination]] = []
+        self._began = 0
 
-    def otherwise(self, else_: Else | None) -> None:
-        """What follows where the decision now followed fails."""
-        if else_ is not None:
-            self._waiting.append(else_)
+    # Decisions.
 
-    def enter(self, chain: First) -> Decision:
-        """The first decision of a chain; the others wait."""
-        if len(chain.decisions) > 1:
-            self._waiting.append(_Rest(chain.decisions[1:]))
-        return chain.decisions[0]
+    def follow(self, decision: Decision, request: Request, now: float) -> None:
+        """Does what a decision says. A request that goes nowhere keeps no state (§8.2.7)."""
+        context = self._context
+        while not isinstance(decision, Forward):
+            if isinstance(decision, Redirect | Reject):
+                context.answer(decision, request, now)
+                return
+            if self._is_too_long():
+                context.answer(Reject(482), request, now)
+                return
+            if isinstance(decision, First):
+                if len(decision.decisions) > 1:
+                    self._otherwise.append(_Rest(decision.decisions[1:]))
+                decision = decision.decisions[0]
+                continue
+            if decision.else_ is not None:
+                self._otherwise.append(decision.else_)
+            resolved = context.proxy.resolve(decision, request, lambda later, then: self.decided(later, request, then))
+            if resolved is None:
+                self.is_undecided = True
+                context.proxy.keep(context, None, now)
+                return
+            onward = self._unless_nobody(resolved)
+            if onward is None:
+                context.answer_refused(request, now)
+                return
+            decision = onward
+        if decision.else_ is not None:
+            if self._is_too_long():
+                context.answer(Reject(482), request, now)
+                return
+            self._otherwise.append(decision.else_)
+        context.proxy.keep(context, request, now)
+        self._start(decision, request, now)
 
-    def is_too_long(self) -> bool:
-        """Counts one more decision; True where that is one too many."""
+    def decided(self, decision: Decision, request: Request, now: float) -> None:
+        """Takes a decision, or what a value of one means, that took its time; nothing happens where the caller gave up meanwhile."""
+        context = self._context
+        if context.is_answered:
+            return
+        onward = self._unless_nobody(decision) if self.is_undecided else decision
+        self.is_undecided = False
+        if onward is None:
+            context.answer_refused(request, now)
+        else:
+            self.follow(onward, request, now)
+            # What it leads to may have been tried before, all of it.
+            context.move_on(now)
+
+    def _is_too_long(self) -> bool:
         self._count += 1
         return self._count > MOST_DECISIONS
 
-    def after(self, status: int, *, found_nobody: bool = False) -> Decision | None:
+    def _unless_nobody(self, resolved: Decision) -> Decision | None:
+        """What a location or gateway leads to, else what follows where it leads nowhere, else None."""
+        if not isinstance(resolved, Reject):
+            return resolved
+        if self.refusal is None or resolved.status < self.refusal.status:
+            self.refusal = resolved
+        return self._after(resolved.status, found_nobody=True)
+
+    def _after(self, status: int, *, found_nobody: bool = False) -> Decision | None:
         """What follows a failure with this final status; None where nothing does. `found_nobody`: there was nowhere to send it."""
-        while self._waiting:
-            waiting = self._waiting.pop()
+        while self._otherwise:
+            waiting = self._otherwise.pop()
             if not isinstance(waiting, _Rest):
                 decision = following(waiting, status, found_nobody=found_nobody)
                 if decision is not None:
                     return decision
             elif found_nobody or reached_nobody(status):
                 if len(waiting.decisions) > 1:
-                    self._waiting.append(_Rest(waiting.decisions[1:]))
+                    self._otherwise.append(_Rest(waiting.decisions[1:]))
                 return waiting.decisions[0]
         return None
+
+    # Steps.
+
+    def _start(self, forward: Forward, request: Request, now: float) -> None:
+        """Forwards to the targets of each step in turn, each step ringing for `ring_for` seconds where that is not None."""
+        context = self._context
+        self._forwarding = forward
+        self._recurses = context.proxy.recurses if forward.recurse is None else forward.recurse
+        self._began = len(context.branches)
+        steps = forward.steps()
+        self._steps = steps if len(steps) == len(steps[0]) == 1 and not context.branches else self._bounded(steps)
+        if self._steps:
+            self._fork(self._steps.pop(0), self._breadth, request, now)
+
+    def _bounded(self, steps: list[list[Destination]]) -> list[list[Destination]]:
+        """Steps without what was tried before, and no more targets than a request may have: it must not become a flood."""
+        branches = self._context.branches
+        tried = {branch.destination.uri for branch in branches}
+        left = self._context.proxy.max_branches - len(branches)
+        bounded = []
+        for step in steps:
+            fresh = [one for one in step if one.uri not in tried][: max(left, 0)]
+            if fresh:
+                bounded.append(fresh)
+                left -= len(fresh)
+        return bounded
+
+    def _fork(self, step: list[Destination], breadth: int, request: Request, now: float) -> None:
+        """Forwards to several targets; more than Max-Breadth allows at once wait for a step of their own (RFC 5393 §5.3.3)."""
+        context = self._context
+        count = len(step)
+        if count == 1:
+            started = [Branch(context, step[0], breadth)]
+        else:
+            if count > breadth:
+                self._steps.insert(0, step[breadth:])
+                step = step[:breadth]
+                count = breadth
+            share, extra = divmod(breadth, count)
+            started = [Branch(context, one, share + (index < extra)) for index, one in enumerate(step)]
+        context.branches += started
+        for branch in started:
+            branch.forward(request, now)
+        ring_for = None if self._forwarding is None else self._forwarding.ring_for
+        if ring_for is not None and context.is_invite:
+            for branch in started:
+                context.proxy.timers.ring(branch, now + ring_for)
+
+    def begin_nothing_more(self) -> None:
+        """No other step is begun; what a decision has for failures may still follow."""
+        self._steps = []
+
+    def go_on(self, now: float) -> bool:
+        """Begins what comes next after all that was tried has failed; False where nothing does."""
+        context = self._context
+        if self._steps:
+            self._fork(self._steps.pop(0), self._breadth, context.proxy.received_request(context.transaction), now)
+            return True
+        if not self._otherwise:
+            return False
+        decision = self._after(context.best_status(self._began))
+        if decision is None:
+            return False
+        self.follow(decision, context.proxy.received_request(context.transaction), now)
+        return True
+
+    # Redirections.
+
+    def recurse(self, branch: Branch, response: Response, now: float) -> bool:
+        """Follows what it may of the contacts of a 3xx, or the sip twin of a URI that a 416 refused; True where that says it all.
+
+        What is not followed stays in the response.
+        """
+        context = self._context
+        if branch.is_cancelled or context.is_answered:
+            return False
+        if response.status == 416:
+            other = as_sip(branch.destination, context.transaction.request.uri_text)
+            if other is None or self._was_tried(parse_uri(other.uri)):
+                return False
+            groups = [[other]]
+        else:
+            found = take_contacts(response, self._fresh) if self._recurses else None
+            if found is None:
+                return False
+            groups = found
+        if groups:
+            self._steps[:0] = groups[1:]
+            self._fork(groups[0], branch.breadth, context.proxy.received_request(context.transaction), now)
+        return response.status == 416 or "contact" not in response.headers.keys
+
+    def _fresh(self, uri: Uri) -> list[Destination] | None:
+        """Where a contact of a 3xx leads, without what was tried before; None where it may not be followed from here."""
+        if self._was_tried(uri):
+            return []
+        context = self._context
+        found = context.proxy.destinations_of(uri, context.transaction.request)
+        if found is None:
+            return None
+        left = context.proxy.max_branches - len(context.branches) - sum(map(len, self._steps))
+        fresh = []
+        for one in found:
+            try:
+                if not self._was_tried(parse_uri(one.uri)):
+                    fresh.append(one)
+            except SipParseError:
+                continue
+        return fresh[:left] if left > 0 else None
+
+    def _was_tried(self, uri: Uri) -> bool:
+        """Whether a URI is, or was, one of the targets: each is tried once (§16.5)."""
+        context = self._context
+        waiting = [one for step in self._steps for one in step]
+        for one in [branch.destination for branch in context.branches] + waiting:
+            try:
+                if uri.matches(parse_uri(one.uri)):
+                    return True
+            except SipParseError:
+                continue
+        return False

@@ -10,7 +10,8 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
-from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop
+from ringback.server.proxy.destination import Destination, Uri
+from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop, request_uri
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.response_context import ResponseContext
@@ -91,6 +92,7 @@ class Proxy:
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
         self.max_branches = config.max_branches
+        self.recurses = config.recurse
         self.resolve = resolve
         self.refuse = refuse
         self.unanswered = 0
@@ -277,6 +279,19 @@ class Proxy:
             self._stack.respond(transaction, response, now)
         else:
             self.refuse(transaction, request, decision)
+
+    def destinations_of(self, uri: Uri, request: Request) -> list[Destination] | None:
+        """Where a request may go because one of its targets says so (§16.7 item 4); None where it may not.
+
+        A 3xx is a stranger's word: it leads to users served here and to where `relay.allow` says, or it would make us an open relay.
+        """
+        if not isinstance(uri, SipUri) or (uri.scheme != "sips" and request.uri_text[:5].lower() == "sips:"):
+            return None
+        text = request_uri(str(uri))
+        if self._domains.place(text).aor is None:
+            return [Destination(text)] if self._may_relay(uri) else None
+        located = self.resolve(Location(text), request, lambda decision, now: None)
+        return [one for step in located.steps() for one in step] if isinstance(located, Forward) else None
 
     def open_flow(self, way: Flow | str) -> Flow | None:
         """A flow, or the one of this name, while something can be sent over it."""

@@ -12,7 +12,7 @@ from ringback.server.proxy.best_response import best_of
 from ringback.server.proxy.branch import DONE, Branch
 from ringback.server.proxy.course import Course
 from ringback.server.proxy.destination import Destination
-from ringback.server.proxy.routing import Decision, First, Forward, Redirect, Reject
+from ringback.server.proxy.routing import Decision, Redirect, Reject
 from ringback.transaction.events import Event, TransactionTimedOut
 
 if TYPE_CHECKING:
@@ -25,14 +25,9 @@ class ResponseContext:
     """Follows a decision and what it has for failures, forwards what §16.7 says at once, and chooses the best of the rest at the end."""
 
     __slots__ = (
-        "_began",
         "_breadth",
         "_course",
-        "_forwarding",
         "_is_moving",
-        "_is_undecided",
-        "_refusal",
-        "_steps",
         "begins",
         "branches",
         "is_answered",
@@ -65,12 +60,7 @@ class ResponseContext:
         self.may_lead: MayLead | None = None
         self.begins = begins
         self._breadth = breadth
-        self._steps: list[list[Destination]] = []
-        self._forwarding: Forward | None = None
-        self._began = 0
         self._course: Course | None = None
-        self._refusal: Reject | None = None
-        self._is_undecided = False
         self._is_moving = False
 
     def receive(self, event: Event, now: float) -> None:
@@ -82,90 +72,18 @@ class ResponseContext:
     # Where to.
 
     def follow(self, decision: Decision, request: Request, now: float) -> None:
-        """Does what a decision says. A request that goes nowhere keeps no state (§8.2.7)."""
-        while not isinstance(decision, Forward):
-            if isinstance(decision, Redirect | Reject):
-                self._answer(decision, request, now)
-                return
-            course = self._on_course()
-            if course.is_too_long():
-                self._answer(Reject(482), request, now)
-                return
-            if isinstance(decision, First):
-                decision = course.enter(decision)
-                continue
-            course.otherwise(decision.else_)
-            resolved = self.proxy.resolve(decision, request, lambda later, then: self.decided(later, request, then))
-            if resolved is None:
-                self._is_undecided = True
-                self.proxy.keep(self, None, now)
-                return
-            following = self._unless_nobody(resolved)
-            if following is None:
-                self._nothing_follows(request, now)
-                return
-            decision = following
-        if decision.else_ is not None:
-            course = self._on_course()
-            if course.is_too_long():
-                self._answer(Reject(482), request, now)
-                return
-            course.otherwise(decision.else_)
-        self.proxy.keep(self, request, now)
-        self._start(decision, request, now)
+        """Does what a decision says, and what it has for failures."""
+        self._on_course().follow(decision, request, now)
 
     def decided(self, decision: Decision, request: Request, now: float) -> None:
-        """Takes a decision, or what a value of one means, that took its time; nothing happens where the caller gave up meanwhile."""
-        if self.is_answered:
-            return
-        self._is_undecided = False
-        following = self._unless_nobody(decision) if self._course is not None else decision
-        if following is None:
-            self._nothing_follows(request, now)
-        else:
-            self.follow(following, request, now)
-            # What it leads to may have been tried before, all of it.
-            self._move_on(now)
+        """The same for a decision that took its time; nothing happens where the caller gave up meanwhile."""
+        if not self.is_answered:
+            self._on_course().decided(decision, request, now)
 
     def _on_course(self) -> Course:
         if self._course is None:
-            self._course = Course()
+            self._course = Course(self, self._breadth)
         return self._course
-
-    def _unless_nobody(self, resolved: Decision) -> Decision | None:
-        """What a location or gateway leads to, else what follows where it leads nowhere, else None."""
-        if not isinstance(resolved, Reject):
-            return resolved
-        if self._refusal is None or resolved.status < self._refusal.status:
-            self._refusal = resolved
-        return self._on_course().after(resolved.status, found_nobody=True)
-
-    def _nothing_follows(self, request: Request, now: float) -> None:
-        if self.branches:
-            self._answer_with_best(now)
-        elif self._refusal is not None:
-            self._answer(self._refusal, request, now)
-
-    def _start(self, forward: Forward, request: Request, now: float) -> None:
-        """Forwards to the targets of each step in turn, each step ringing for `ring_for` seconds where that is not None."""
-        self._forwarding = forward
-        self._began = len(self.branches)
-        steps = forward.steps()
-        self._steps = steps if len(steps) == len(steps[0]) == 1 and not self.branches else self._bounded(steps)
-        if self._steps:
-            self._start_step(request, now)
-
-    def _bounded(self, steps: list[list[Destination]]) -> list[list[Destination]]:
-        """Steps without what was tried before, and no more targets than a request may have: it must not become a flood."""
-        tried = {branch.destination.uri for branch in self.branches}
-        left = self.proxy.max_branches - len(self.branches)
-        bounded = []
-        for step in steps:
-            fresh = [one for one in step if one.uri not in tried][: max(left, 0)]
-            if fresh:
-                bounded.append(fresh)
-                left -= len(fresh)
-        return bounded
 
     def pass_on(self, request: Request, may_lead: MayLead, now: float, flow: Flow | str | None = None) -> None:
         """Forwards to the Request-URI alone, as within a dialog: to such addresses only, or down a flow."""
@@ -173,30 +91,6 @@ class ResponseContext:
         branch = Branch(self, Destination(request.uri_text, flow=flow), self._breadth)
         self.branches.append(branch)
         branch.forward(request, now)
-
-    def _start_step(self, request: Request, now: float) -> None:
-        """Forwards to the next targets; more than Max-Breadth allows at once wait for a step of their own (RFC 5393 §5.3.3)."""
-        step = self._steps.pop(0)
-        self._fork(step, self._breadth, request, now)
-
-    def _fork(self, step: list[Destination], breadth: int, request: Request, now: float) -> None:
-        count = len(step)
-        if count == 1:
-            started = [Branch(self, step[0], breadth)]
-        else:
-            if count > breadth:
-                self._steps.insert(0, step[breadth:])
-                step = step[:breadth]
-                count = breadth
-            share, extra = divmod(breadth, count)
-            started = [Branch(self, one, share + (index < extra)) for index, one in enumerate(step)]
-        self.branches += started
-        for branch in started:
-            branch.forward(request, now)
-        ring_for = None if self._forwarding is None else self._forwarding.ring_for
-        if ring_for is not None and self.is_invite:
-            for branch in started:
-                self.proxy.timers.ring(branch, now + ring_for)
 
     # What comes back.
 
@@ -227,13 +121,15 @@ class ResponseContext:
                 return
             self.ended_here(branch, 502, now)
             return
-        if branch.goes_on(response, now):
+        if branch.final is not None or branch.goes_on(response, now):
             return
-        if response.remove_top_via():
-            self._store(branch, response, now)
-        else:
+        if not response.remove_top_via():
             # §16.7 item 3: one with no other Via was not meant for anybody upstream, who waits for an answer all the same.
             self.ended_here(branch, 502, now)
+        elif (status < 400 or status == 416) and self._course is not None and self._course.recurse(branch, response, now):
+            self._end(branch, DONE, now)
+        else:
+            self._store(branch, response, now)
 
     def success_received(self, response: Response, now: float, branch: Branch | None = None) -> bool:
         """Forwards a 2xx, every one to an INVITE, and ends the rest; False where it has no other Via, so nobody upstream to have it."""
@@ -260,56 +156,62 @@ class ResponseContext:
         """§16.7 item 4: keeps a final response; the last one decides what happens next."""
         if branch.final is not None:
             return
+        if branch.is_given_up and response.status == 487:
+            # §16.8: a target whose time was up did not refuse: it counts as one that timed out.
+            response = self.proxy.own_response(self.transaction, 408)
+        if response.status >= 600 and not self.is_answered:
+            if self._course is not None:
+                self._course.begin_nothing_more()
+            branch.final = response
+            self._cancel_all(now)
+        self._end(branch, response, now)
+
+    def _end(self, branch: Branch, response: Response, now: float) -> None:
         self.proxy.timers.stop(branch)
         if self.is_answered:
             branch.final = DONE
             return
-        if branch.is_given_up and response.status == 487:
-            # §16.8: a target whose time was up did not refuse: it counts as one that timed out.
-            response = self.proxy.own_response(self.transaction, 408)
         branch.final = response
         if branch.destination.ended is not None:
             branch.destination.ended(response.status, now)
-        if response.status >= 600:
-            self._steps = []
-            self._cancel_all(now)
-        self._move_on(now)
+        self.move_on(now)
 
-    def _move_on(self, now: float) -> None:
+    def move_on(self, now: float) -> None:
         """Once all that was tried has ended: the next step, what the decision has for failures, or the answer."""
         if self._is_moving:
             # A branch that ended while it began: whoever began it looks again.
             return
         self._is_moving = True
         try:
-            while not self.is_answered and not self._is_undecided and all(branch.final is not None for branch in self.branches):
-                self._move(now)
+            course = self._course
+            while not self.is_answered and all(branch.final is not None for branch in self.branches):
+                if course is not None:
+                    if course.is_undecided:
+                        return
+                    if not self.is_cancelled and course.go_on(now):
+                        continue
+                self._answer_with_best(now)
         finally:
             self._is_moving = False
-
-    def _move(self, now: float) -> None:
-        if not self.is_cancelled:
-            if self._steps:
-                self._start_step(self.proxy.received_request(self.transaction), now)
-                return
-            if self._course is not None:
-                decision = self._course.after(best_of(self._finals(self._began) or self._finals()).status)
-                if decision is not None:
-                    self.follow(decision, self.proxy.received_request(self.transaction), now)
-                    return
-        self._answer_with_best(now)
 
     # The answer.
 
     def _finals(self, began: int = 0) -> list[Response]:
-        """The final responses to branches begun since."""
+        """The final responses to branches from this one on."""
         return [branch.final for branch in self.branches[began:] if branch.final is not None and branch.final is not DONE]
+
+    def best_status(self, began: int) -> int:
+        """The status of the best response to branches from this one on, or to any."""
+        responses = self._finals(began) or self._finals()
+        return best_of(responses).status if responses else 480
 
     def _answer_with_best(self, now: float) -> None:
         responses = self._finals()
-        if self._refusal is not None:
-            responses.append(self.proxy.own_response(self.transaction, self._refusal.status, self._refusal.reason))
-        best = best_of(responses)
+        refusal = None if self._course is None else self._course.refusal
+        if refusal is not None:
+            responses.append(self.proxy.own_response(self.transaction, refusal.status, refusal.reason))
+        # Where redirections led in circles there is none at all.
+        best = best_of(responses) if responses else self.proxy.own_response(self.transaction, 480)
         if best.status == 503:
             # §16.7 item 6: a 503 would say that this proxy itself serves nobody.
             best = self.proxy.own_response(self.transaction, 500, "All Targets Unavailable")
@@ -323,20 +225,28 @@ class ResponseContext:
             self.proxy.respond(self.transaction, best, now)
         self._answered(now)
 
-    def _answer(self, decision: Redirect | Reject, request: Request, now: float) -> None:
+    def answer(self, decision: Redirect | Reject, request: Request, now: float) -> None:
         """Answers with what a decision says."""
-        if self.transaction.user is not self:
+        if self.transaction.user is self:
+            self.proxy.answer(self.transaction, request, decision, now, is_awaited=bool(self.branches))
+            self._answered(now)
+        else:
+            self._course = None
             self.proxy.refuse(self.transaction, request, decision)
-            return
-        self.proxy.answer(self.transaction, request, decision, now, is_awaited=bool(self.branches))
-        self._answered(now)
+
+    def answer_refused(self, request: Request, now: float) -> None:
+        """Answers where nothing follows a location or gateway that led nowhere."""
+        refusal = None if self._course is None else self._course.refusal
+        if self.branches or refusal is None:
+            self._answer_with_best(now)
+        else:
+            self.answer(refusal, request, now)
 
     def _answered(self, now: float) -> None:
         """A final response went upstream: what still rings is cancelled (§16.7 item 10), what is kept only for answering is dropped."""
         if not self.is_answered:
             self.is_answered = True
-            self._steps = []
-            self._course = self._forwarding = None
+            self._course = None
             self.begins = None
             self.may_lead = None
             self.proxy.answered(self)
@@ -354,7 +264,6 @@ class ResponseContext:
     def cancel(self, now: float) -> None:
         """The caller gave up (§16.10): whatever rings is cancelled and no new branch begins; the 487s that come back decide the rest."""
         self.is_cancelled = True
-        self._steps = []
         if not self.is_answered and all(branch.final is not None for branch in self.branches):
             self.proxy.respond(self.transaction, self.proxy.own_response(self.transaction, 487), now)
             self._answered(now)
