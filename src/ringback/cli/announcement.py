@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -30,30 +31,32 @@ def announce(server: Server) -> None:
     ]
     if config.routing is not None:
         rows.append(("routing", str(config.routing)))
+    if server.tls.shown:
+        rows.append(("tls", _certificates(server)))
     if config.trace.file is not None:
         rows.append(("trace", str(config.trace.file)))
-    warning = None
+    warnings = [("warning", text) for text in _tls_warnings(server)]
     if server.access is None:
-        warning = ("warning", "no authentication: anybody may register as anybody, and call")
+        warnings.append(("warning", "no authentication: anybody may register as anybody, and call"))
     elif config.data is None:
-        warning = ("warning", "nobody can register: users are kept in a data folder, and none is named")
+        warnings.append(("warning", "nobody can register: users are kept in a data folder, and none is named"))
     elif not len(server.users):
-        warning = ("users", f"none yet; make the first: {_first_user(config)}")
+        warnings.append(("users", f"none yet; make the first: {_first_user(config)}"))
     else:
         rows.append(("users", str(len(server.users))))
     if config.log.format == "json" or config.log.file is not None:
         _logger.info("version: %s", version("ringback"))
         for name, value in rows:
             _logger.info("%s: %s", name, value)
-        if warning is not None:
-            _logger.warning("%s: %s", *warning)
+        for name, text in warnings:
+            _logger.warning("%s: %s", name, text)
         return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(Text(f"ringback {version('ringback')}", "bold"))
     for name, value in rows:
         console.print(Text.assemble((f"  {name:<10}", "dim"), value))
-    if warning is not None:
-        console.print(Text(f"  {warning[0]:<10}{warning[1]}", "yellow"))
+    for name, text in warnings:
+        console.print(Text(f"  {name:<10}{text}", "yellow"))
 
 
 def _domains(server: Server) -> str:
@@ -61,6 +64,22 @@ def _domains(server: Server) -> str:
     if server.config.domains:
         return names
     return f"{names} (those of the users, for none was named)" if names else "every domain, for none was named"
+
+
+def _certificates(server: Server) -> str:
+    """Whom the certificates name and until when."""
+    shown = (f"{', '.join(one.names) or 'nobody'} until {one.certificate.not_after:%Y-%m-%d}" for one in server.tls.shown)
+    return "; ".join(shown)
+
+
+def _tls_warnings(server: Server) -> Iterator[str]:
+    """What will keep peers from connecting over TLS, or lets them be anybody."""
+    if server.tls.shown:
+        for domain in server.config.domains:
+            if not server.tls.names(domain):
+                yield f"no certificate names {domain}: who looks at certificates will not connect to it over TLS"
+        if not server.config.tls.verify:
+            yield "who is connected to over TLS is not verified: anybody may be it"
 
 
 def _first_user(config: Config) -> str:

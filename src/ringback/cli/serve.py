@@ -55,6 +55,12 @@ def _print_example(context: click.Context, _parameter: click.Parameter, is_asked
 )
 @click.option("--data", metavar="FOLDER", help="What must survive a restart; :memory: keeps nothing.  [default: ~/.local/share/ringback]")
 @click.option("--auth", metavar="none|digest", help="Who may register and call: users with a password, or everybody.  [default: digest]")
+@click.option(
+    "--tls-certificate",
+    metavar="FILE",
+    help="A certificate in PEM: TLS is listened on, too, on port 5061 unless --listen says otherwise.",
+)
+@click.option("--tls-key", metavar="FILE", help="Its private key, if not in the same file.")
 @click.option("--trace", "ladder", is_flag=True, help="Print every message as a line of a ladder diagram.")
 @click.option("--trace-file", metavar="FILE", help="Keep every message: .pcap for Wireshark, .json one object a line.")
 @click.option(
@@ -71,13 +77,15 @@ def serve(
     listen: tuple[str, ...],
     data: str | None,
     auth: str | None,
+    tls_certificate: str | None,
+    tls_key: str | None,
     ladder: bool,
     trace_file: str | None,
 ) -> None:
     """Run a SIP server: users register, call each other and are called.
 
     Users are made with `ringback user add`. SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads
-    users and routing file again.
+    users, certificates and routing file again.
     """  # fmt: skip
     from ringback.server import logs
     from ringback.server.config import ConfigError
@@ -85,6 +93,8 @@ def serve(
 
     options: dict[str, Any] = {"domains": list(domains), "listen": list(listen), "data": data, "auth": auth}
     trace = {"ladder": ladder, "file": trace_file}
+    tls = {"certificate": tls_certificate, "key": tls_key}
+    options["tls"] = {key: value for key, value in tls.items() if value}
     options["trace"] = {key: value for key, value in trace.items() if value}
     try:
         config = read_config(file, {key: value for key, value in options.items() if value})
@@ -110,6 +120,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
     from ringback.server.routing_file import RoutingFileError
     from ringback.server.server import Server
     from ringback.server.store import StoreError
+    from ringback.transport.tls import TlsError
 
     at_once = asyncio.Event()
 
@@ -124,7 +135,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
         await server.start()
-    except (RoutingFileError, StoreError) as error:
+    except (RoutingFileError, StoreError, TlsError) as error:
         raise Fault(str(error)) from None
     except OSError as error:
         raise Fault(os_fault(error)) from None
@@ -159,10 +170,9 @@ async def _drained(leave: Drain, at_once: asyncio.Event) -> None:
 
 def _reload(server: Server) -> None:
     if server.reload() is None:
-        read = [
-            name for name, is_there in (("users", server.access is not None), ("routing", server.config.routing is not None)) if is_there
-        ]
-        _say(f"{' and '.join(read)} read again" if read else "nothing to read again: no routing file is named")
+        there = {"users": server.access is not None, "certificates": server.tls.is_loaded, "routing": server.config.routing is not None}
+        read = [name for name, is_there in there.items() if is_there]
+        _say(f"{', '.join(read)} read again" if read else "nothing to read again: no routing file is named")
 
 
 def _trace(config: Config) -> Trace | None:

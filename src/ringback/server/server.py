@@ -23,6 +23,7 @@ from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.routing_file import RoutingFileError
 from ringback.server.store import Store, StoreError
 from ringback.server.users import Users
+from ringback.server.validity import Validity
 from ringback.stack import Observer
 from ringback.transport.listening import listen
 from ringback.transport.resolver import Resolver
@@ -63,13 +64,16 @@ class Server:
         self._resolver = Resolver()
         self.store: Store | None = None
         """What outlives the server; None where nothing does."""
+        self.tls = config.tls.contexts()
+        """The certificates that are shown and trusted."""
+        self._validity = Validity(self.tls, self._report)
         self._users_alarm: asyncio.TimerHandle | None = None
         self._are_users_readable = True
 
     async def start(self) -> None:
         """Reads the routing file, loads every binding, then listens: what cannot be answered rightly is not yet answered at all.
 
-        Raises `RoutingFileError`, `StoreError`, or `OSError` that names the address that could not be had.
+        Raises `RoutingFileError`, `StoreError`, `TlsError`, or `OSError` that names the address that could not be had.
         """
         config = self.config
         loop = asyncio.get_running_loop()
@@ -106,12 +110,15 @@ class Server:
                 batch_ended=stack.batch_ended,
                 message_limits=config.limits.message,
                 stream_limits=config.limits.stream,
+                tls=self.tls,
+                report=self._report,
             )
             undo.push_async_callback(self.transports.close)
             self.transports.gather(config.transport.udp_round_ms / 1000)
             stack.attach(self.transports)
             await self._listen()
             self.transports.watch(self._connection_closed)
+            self._validity.watch()
             undo.pop_all()
             self._started_at = loop.time()
             if self.store is not None:
@@ -180,14 +187,15 @@ class Server:
     # The operator's verbs.
 
     def reload(self) -> str | None:
-        """Reads users and routing file again; where that fails the old ones stay. Gives the routing's fault, None where all is well."""
+        """Reads users, certificates and routing file again; what fails stays as it was. Gives the last fault, None where all is well."""
         self.refresh_users()
+        fault = self._validity.renew()
         try:
             self.core.determination.read()
         except RoutingFileError as error:
             self._report(f"{error} (the routing before it stays in force)")
-            return str(error)
-        return None
+            fault = str(error)
+        return fault
 
     async def drain(self) -> None:
         """Refuses what is new with 503 and Retry-After and waits for what is under way, at most as long as configured."""
@@ -198,6 +206,7 @@ class Server:
         """Stops listening, commits what is staged, lets the store go."""
         if self._users_alarm is not None:
             self._users_alarm.cancel()
+        self._validity.close()
         self.core.determination.close()
         self._resolver.close()
         self.transports.watch(None)

@@ -15,8 +15,9 @@ from ringback.testing.figure import ladder_of
 from ringback.testing.nat import Nat
 from ringback.testing.streams import SimulatedTcp
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
+from ringback.transport.tls import Contexts
 from ringback.transport.transports import Transports
-from ringback.transport.user import Failed, Received
+from ringback.transport.user import Failed, Received, logger
 
 Address = tuple[str, int]
 
@@ -102,10 +103,13 @@ class Network:
         batch_ended: Callable[[], None],
         message_limits: MessageLimits = DEFAULT_LIMITS,
         stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
+        tls: Contexts | None = None,
+        report: Callable[[str], None] = logger.warning,
     ) -> Transports:
         """A host with a numeric address, and those it has `also`: the `Transports` of an element, over this network.
 
-        It listens on these addresses, or on a wildcard: then on its first of that family.
+        It listens on these addresses, or on a wildcard: then on its first of that family. Over TLS nothing is enciphered and every peer is
+        who it has to be; `tls` is not even looked at.
         """
         addresses = (address, *also)
         for one in addresses:
@@ -117,6 +121,8 @@ class Network:
             batch_ended=batch_ended,
             message_limits=message_limits,
             stream_limits=stream_limits,
+            tls=tls,
+            report=report,
             kinds={
                 "UDP": lambda user, _: SimulatedUdp(self, addresses, user),
                 "TCP": lambda user, limits: SimulatedTcp(self, addresses, user, limits),

@@ -218,7 +218,7 @@ async def test_renewed_certificates_are_shown_to_who_comes_next_and_nobody_is_dr
         dial(caller, endpoint.port, "old.example")
         await server.messages_to_be(1)
         authority.issue("DNS:new.example", file="pbx")
-        contexts.reload()
+        contexts.load()
         dial(caller, endpoint.port, "new.example")
         dial(caller, endpoint.port, "old.example", options("again"))
         await server.messages_to_be(3)

@@ -11,6 +11,7 @@ from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
 from ringback.server.config.route import RouteConfig
+from ringback.server.config.tls import CertificateConfig, TlsConfig
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
 from ringback.server.config.value import domain_name
@@ -18,6 +19,7 @@ from ringback.server.config.value import domain_name
 __all__ = [
     "IN_MEMORY",
     "AccessConfig",
+    "CertificateConfig",
     "Config",
     "ConfigError",
     "ControlConfig",
@@ -28,6 +30,7 @@ __all__ = [
     "RegistrarConfig",
     "RelayConfig",
     "RouteConfig",
+    "TlsConfig",
     "TraceConfig",
     "TransportConfig",
     "default_data_folder",

@@ -22,6 +22,7 @@ from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
 from ringback.server.config.route import RouteConfig, check_target
+from ringback.server.config.tls import TlsConfig
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
 from ringback.server.config.value import domain_name, domain_names
@@ -29,6 +30,12 @@ from ringback.transport.listening import listening_point
 
 IN_MEMORY = ":memory:"
 """The value of `data` (and of `--data`) that keeps nothing, in SQLite's own word for it."""
+
+DEFAULT_LISTEN = "udp://0.0.0.0:5060"
+DEFAULT_TLS_LISTEN = "tls://0.0.0.0:5061"
+"""What is listened on, too, by a server that has a certificate and is told nothing about listening."""
+
+_CERTIFICATE_ADVICE = "name it as certificate in the table tls, or by --tls-certificate (docs/how-to/tls.md says how to get one)"
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,9 +57,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         list[str],
         Meta(
             description="Where to listen: udp://ADDRESS:PORT, tcp://… or tls://…, IPv6 in brackets; port 5060, for tls "
-            "5061, unless named, 0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1)."
+            "5061, unless named, 0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1). Where a certificate is named "
+            "and this is not, tls://0.0.0.0:5061 as well."
         ),
-    ] = msgspec.field(default_factory=lambda: ["udp://0.0.0.0:5060"])
+    ] = msgspec.field(default_factory=lambda: [DEFAULT_LISTEN])
     advertise: Annotated[
         str | None,
         Meta(description="The host written into Via and Record-Route, if not the address listened on.", examples=["sip.example.org"]),
@@ -82,6 +90,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     relay: RelayConfig = msgspec.field(default_factory=RelayConfig)
     trace: TraceConfig = TraceConfig()
     transport: TransportConfig = TransportConfig()
+    tls: TlsConfig = msgspec.field(default_factory=TlsConfig)
     drain: DrainConfig = DrainConfig()
     control: ControlConfig = ControlConfig()
     log: LogConfig = LogConfig()
@@ -112,6 +121,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if place in seen and point.port:
                 raise ConfigError(f"{shown(uri)} stands there twice", f"listen[{index}]")
             seen.add(place)
+            if point.is_secure and not self.tls.can_accept:
+                raise ConfigError(f"{shown(uri)} needs a certificate: {_CERTIFICATE_ADVICE}", f"listen[{index}]")
 
     def endpoints(self) -> list[Endpoint]:
         """A new `Endpoint` for each line of `listen`, in order."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import inspect
 
-from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
+from ringback.server.config.config import DEFAULT_LISTEN, DEFAULT_TLS_LISTEN, IN_MEMORY, Config, default_data_folder
 from ringback.server.config.fault import ConfigError, shown
 
 _SHAPE = cast("inspect.StructType", inspect.type_info(Config))
@@ -22,7 +22,8 @@ _SHAPE = cast("inspect.StructType", inspect.type_info(Config))
 def read_config(file: Path | None = None, options: Mapping[str, Any] | None = None) -> Config:
     """The configuration of `file` (TOML), with `options` (keys as in the file) put over it: the command line's.
 
-    Paths of the file are relative to its folder. Without `data` anywhere the default folder is taken; ":memory:" becomes None.
+    Where nobody says what to listen on, TLS is among it if there is a certificate. Paths of the file are relative to its folder. Without
+    `data` anywhere the default folder is taken; ":memory:" becomes None.
     Raises `ConfigError`, one line that names the file, the key and what is allowed.
     """
     options = dict(options or {})
@@ -34,6 +35,8 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
             table = merged.get(key, {})
             value = {**table, **value} if isinstance(table, dict) else table
         merged[key] = value
+    if "listen" not in merged and merged.get("tls"):
+        merged["listen"] = [DEFAULT_LISTEN, DEFAULT_TLS_LISTEN]
     merged.setdefault("data", str(default_data_folder()))
     if merged["data"] == IN_MEMORY:
         merged["data"] = None
@@ -45,9 +48,11 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     data = _beside(config.data, folder if "data" in raw and "data" not in options else Path())
     trace_file = _beside(config.trace.file, Path() if "file" in options.get("trace", {}) else folder)
     trace = msgspec.structs.replace(config.trace, file=trace_file)
+    tls = config.tls.beside(folder, frozenset(options.get("tls", ())))
     control = msgspec.structs.replace(config.control, socket=_beside(config.control.socket, folder))
     log = msgspec.structs.replace(config.log, file=_beside(config.log.file, folder), security=_beside(config.log.security, folder))
-    return msgspec.structs.replace(config, data=data, routing=_beside(config.routing, folder), trace=trace, control=control, log=log)
+    routing = _beside(config.routing, folder)
+    return msgspec.structs.replace(config, data=data, routing=routing, trace=trace, control=control, log=log, tls=tls)
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -77,7 +82,7 @@ def _origin(key: str, file: Path | None, options: Mapping[str, Any]) -> tuple[st
     top, _, rest = key.partition(".")
     bare = top.partition("[")[0]
     if bare in options and (not isinstance(options[bare], dict) or rest in options[bare]):
-        return "--" + {"domains": "domain", "trace": "trace-file"}.get(bare, bare), None
+        return "--" + {"domains": "domain", "trace": "trace-file", "tls": f"tls-{rest}"}.get(bare, bare), None
     if bare == "auth" and file is None:
         return "--auth", None
     return key or None, str(file) if file is not None else None

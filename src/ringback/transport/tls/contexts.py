@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ringback.transport.tls.identity import canonical
+from ringback.transport.tls.identity import canonical, identities_of
 from ringback.transport.tls.x509 import Certificate
 
 ClientCertificates = Literal["none", "optional", "required"]
@@ -53,7 +53,7 @@ class Contexts:
     `client_certificates`: whether who connects is asked for one, and sent away without; one that is shown must be valid.
     `verifies` False believes every server, whoever it is. `ciphers`, an OpenSSL cipher list, is for TLS 1.2 alone.
 
-    Raises `TlsError`.
+    Nothing is read before `load`, which whoever first needs a context calls.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Contexts:
         """For connections that come in; None where no certificate is there to show."""
         self.dialing: ssl.SSLContext
         """For connections that we open."""
-        self.reload()
+        self.is_loaded = False
 
-    def reload(self) -> None:
-        """Reads all files again, for connections to come; where one of them is no good, `TlsError`, and everything stays as it was."""
+    def load(self) -> None:
+        """Reads all files, perhaps again, for connections to come; where one is no good, `TlsError`, and everything stays as it was."""
         shown = [self._show(files) for files in self._files]
         dialing = self._context(ssl.PROTOCOL_TLS_CLIENT, ssl.CERT_REQUIRED if self.verifies else ssl.CERT_NONE)
         if self._files:
@@ -97,11 +97,16 @@ class Contexts:
             self.accepting.sni_callback = choose
         self.shown = shown
         self.dialing = dialing
+        self.is_loaded = True
+
+    def names(self, domain: str) -> bool:
+        """Whether one of the certificates that we show is for this domain (RFC 5922 §7.2)."""
+        return any(identities_of(one.certificate).covers(domain) for one in self.shown)
 
     def expiring(self, until: datetime) -> list[str]:
-        """A line for each certificate of ours that is no longer valid at this time, and for each that is not valid yet now."""
+        """A line for each certificate of ours that is no longer valid at this time."""
         return [
-            f"the certificate {one.files.certificate} expires on {one.certificate.not_after:%Y-%m-%d at %H:%M} UTC"
+            f"certificate {one.files.certificate}: valid until {one.certificate.not_after:%Y-%m-%d %H:%M} UTC only"
             for one in self.shown
             if one.certificate.not_after <= until
         ]
@@ -175,4 +180,4 @@ def _fault(error: ssl.SSLError, files: CertificateFiles) -> str:
         return f"{files.certificate}: {fault}"
     if files.key is None:
         return f"{files.certificate}: holds no private key; name its file as key"
-    return f"{files.key}: holds no private key in PEM that could be used ({error.reason or error})"
+    return f"{files.key}: holds no private key in PEM that could be used" + (f" ({error.reason})" if error.reason else "")

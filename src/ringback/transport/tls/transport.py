@@ -30,6 +30,8 @@ class TlsTransport(TcpTransport):
     def __init__(self, user: TransportUser, limits: StreamLimits) -> None:
         super().__init__(user, limits)
         self._contexts = user.tls or Contexts()
+        if not self._contexts.is_loaded:
+            self._contexts.load()
 
     def can_accept(self) -> bool:
         """Whether there is a certificate to show: without one, an endpoint only opens connections."""

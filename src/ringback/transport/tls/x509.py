@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import NamedTuple
 
-_OBJECT_IDENTIFIER, _UTC_TIME, _BMP_STRING, _VERSION, _EXTENSIONS = 0x06, 0x17, 0x1E, 0xA0, 0xA3
+_OBJECT_IDENTIFIER, _UTC_TIME, _BMP_STRING, _SEQUENCE, _VERSION, _EXTENSIONS = 0x06, 0x17, 0x1E, 0x30, 0xA0, 0xA3
 _DNS_NAME, _URI, _IP_ADDRESS = 0x82, 0x86, 0x87
 _COMMON_NAME = b"\x55\x04\x03"
 _SUBJECT_ALTERNATIVE_NAME = b"\x55\x1d\x11"
@@ -77,7 +77,10 @@ def _elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _only(octets: bytes) -> bytes:
-    [(_, contents)] = _elements(octets)
+    """The contents of the one sequence that stands here."""
+    [(tag, contents)] = _elements(octets)
+    if tag != _SEQUENCE:
+        raise ValueError("a sequence should stand here")
     return contents
 
 
