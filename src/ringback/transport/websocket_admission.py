@@ -1,0 +1,130 @@
+"""Who may open a WebSocket here, and what everybody else is told (RFC 7118 §4.1; RFC 6455 §4.2, §10.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import NamedTuple
+
+from websockets.datastructures import Headers
+
+SUBPROTOCOL = "sip"
+ANY_ORIGIN = "*"
+
+WHAT_THIS_IS = (
+    "This is Ringback, a SIP server. At this address it speaks SIP over WebSocket (RFC 7118), subprotocol sip.\n"
+    "There is no page to see, but a phone within a page can connect here, JsSIP for one.\n"
+    "\n"
+    "A reverse proxy in front of it has to pass on the header fields Upgrade and Connection.\n"
+)
+
+
+class Origins:
+    """The pages that may connect, by their origin (RFC 6454): `https://phone.example.org`, `https://*.example.org`, `*` for every one.
+
+    Only a browser names an origin, and only there a page acts for a user who knows nothing of it: whoever names none is let in.
+    """
+
+    __slots__ = ("_endings", "_exact", "_is_any")
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        """Raises `ValueError` that says how an origin is written."""
+        self._exact: set[str] = set()
+        self._endings: list[tuple[str, str]] = []
+        self._is_any = False
+        for text in allowed:
+            scheme, separator, host = text.lower().partition("://")
+            if text == ANY_ORIGIN:
+                self._is_any = True
+            elif text == "null":
+                # What a browser says of a page that came from a file (RFC 6454 §6.2).
+                self._exact.add(text)
+            elif scheme not in ("http", "https") or not separator or not host or any(one in host for one in "/?#@, "):
+                raise ValueError("an origin is written https://HOST or http://HOST:PORT, without a path; * is every page")
+            elif "*" in host.removeprefix("*."):
+                raise ValueError("only a whole first label may be *, as in https://*.example.org")
+            elif host.startswith("*."):
+                self._endings.append((f"{scheme}://", host[1:]))
+            else:
+                self._exact.add(f"{scheme}://{host}")
+
+    def allow(self, origin: str) -> bool:
+        """Whether a page of this origin may connect."""
+        if self._is_any:
+            return True
+        origin = origin.lower()
+        return origin in self._exact or any(origin.startswith(scheme) and origin.endswith(end) for scheme, end in self._endings)
+
+
+class Refusal(NamedTuple):
+    """What a request is told that opens no WebSocket."""
+
+    status: HTTPStatus
+    text: str
+
+
+class WebSocketRules(NamedTuple):
+    """Who may connect, and how a connection is kept.
+
+    `origins` as in `Origins`; `path` the only one there is, "" any. `trusted_proxies` are believed when they say for whom they connect.
+    A peer of which nothing was heard for `ping` seconds is asked for a sign of life, and given up when it gives none for `pong` more.
+    """
+
+    origins: tuple[str, ...] = (ANY_ORIGIN,)
+    path: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    ping: float = 30.0
+    pong: float = 20.0
+
+
+class Admission:
+    """Whether a handshake is let in: by the path, by the page's origin, by the subprotocol."""
+
+    def __init__(self, rules: WebSocketRules) -> None:
+        self._rules = rules
+
+    @cached_property
+    def _origins(self) -> Origins:
+        return Origins(self._rules.origins)
+
+    def refusal(self, path: str, headers: Headers) -> Refusal | None:
+        """What a request is told, None where it may open a WebSocket."""
+        rules = self._rules
+        if rules.path and path.partition("?")[0] != rules.path:
+            return Refusal(HTTPStatus.NOT_FOUND, f"Nothing is here. SIP over WebSocket is at {rules.path} on this port.\n")
+        if not any(value.strip().lower() == "websocket" for value in headers.get_all("Upgrade")):
+            return Refusal(HTTPStatus.UPGRADE_REQUIRED, WHAT_THIS_IS)
+        for origin in headers.get_all("Origin"):
+            if not self._origins.allow(origin):
+                text = f"A page of {origin[:100]} may not connect here: `origins` in [websocket] does not name it.\n"
+                return Refusal(HTTPStatus.FORBIDDEN, text)
+        offered = [one.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
+        if SUBPROTOCOL not in offered:
+            return Refusal(HTTPStatus.BAD_REQUEST, "The subprotocol has to be sip (RFC 7118 §4.1): Sec-WebSocket-Protocol: sip\n")
+        return None
+
+    def client(self, source: str, headers: Headers) -> str:
+        """The numeric address that speaks: the source, or for whom trusted proxies say that they connect (X-Forwarded-For).
+
+        Each proxy adds at the end whom it heard; what stands before the first stranger is that stranger's own word and counts for nothing.
+        """
+        if not self._is_proxy(source):
+            return source
+        hops = [hop.strip() for value in headers.get_all("X-Forwarded-For") for hop in value.split(",")]
+        for hop in reversed(hops):
+            try:
+                source = str(ip_address(hop))
+            except ValueError:
+                break
+            if not self._is_proxy(source):
+                break
+        return source
+
+    def _is_proxy(self, host: str) -> bool:
+        if not self._rules.trusted_proxies:
+            return False
+        address = ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._rules.trusted_proxies)
