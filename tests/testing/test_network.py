@@ -14,6 +14,7 @@ from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.testing import Network, Passed, run
 from ringback.transport import StreamLimits
+from ringback.transport.limits import WebSocketRules
 from tests.transport.party import options
 
 ANN, BOB, EVE = "10.0.0.1", "10.0.0.2", "10.0.0.3"
@@ -22,7 +23,9 @@ ANN, BOB, EVE = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 class Host:
     """A host of the network and what it was told."""
 
-    def __init__(self, network: Network, address: str, limits: StreamLimits | None = None) -> None:
+    def __init__(
+        self, network: Network, address: str, limits: StreamLimits | None = None, websocket: WebSocketRules | None = None
+    ) -> None:
         self.heard: list[tuple[float, Request | Response | Malformed, Flow]] = []
         self.octets: list[bytes] = []
         self.failures: list[tuple[float, Flow, str]] = []
@@ -30,7 +33,12 @@ class Host:
         self.address = address
         self.echoes = False
         self.transports = network.host(
-            address, self._received, self._failed, batch_ended=self._batch_ended, stream_limits=limits or StreamLimits()
+            address,
+            self._received,
+            self._failed,
+            batch_ended=self._batch_ended,
+            stream_limits=limits or StreamLimits(),
+            websocket=websocket or WebSocketRules(),
         )
 
     def _received(self, message: Request | Response | Malformed, octets: bytes, flow: Flow) -> None:

@@ -11,6 +11,7 @@ from ringback.address import Endpoint, Flow
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transport import StreamLimits, Transports
+from ringback.transport.limits import WebSocketRules
 from ringback.transport.tls import Contexts
 
 # Real seconds after which a test that waits for real sockets gives up.
@@ -36,7 +37,7 @@ def options(branch: str = "1", body: bytes = b"", *, length: bool = True, **fiel
 class Party:
     """Transports and what they reported. `answer`, if given, is called with each message, within `received`."""
 
-    def __init__(self, limits: StreamLimits | None = None, tls: Contexts | None = None) -> None:
+    def __init__(self, limits: StreamLimits | None = None, tls: Contexts | None = None, websocket: WebSocketRules | None = None) -> None:
         self.messages: list[Request | Response | Malformed] = []
         self.octets: list[bytes] = []
         self.flows: list[Flow] = []
@@ -52,6 +53,7 @@ class Party:
             stream_limits=limits or StreamLimits(sweep=0.02),
             tls=tls,
             report=self._reported,
+            websocket=websocket or WebSocketRules(),
         )
 
     def _reported(self, line: str) -> None:
@@ -92,10 +94,10 @@ class Party:
 
 @contextlib.asynccontextmanager
 async def party(
-    *listen: str, limits: StreamLimits | None = None, tls: Contexts | None = None
+    *listen: str, limits: StreamLimits | None = None, tls: Contexts | None = None, websocket: WebSocketRules | None = None
 ) -> AsyncIterator[tuple[Party, list[Endpoint]]]:
     """A party that listens ("UDP", "TCP", "UDP ::1" …, any free port), closed at the end."""
-    opened = Party(limits, tls)
+    opened = Party(limits, tls, websocket)
     try:
         endpoints = []
         for text in listen:

@@ -10,8 +10,9 @@ from websockets.uri import WebSocketURI
 from ringback.message.limits import MessageLimits
 from ringback.message.message import Request
 from ringback.message.parser import Malformed
+from ringback.transport.limits import WebSocketRules
 from ringback.transport.websocket import ClientWebSocket, ServerWebSocket, WebSocket
-from ringback.transport.websocket_admission import Admission, WebSocketRules
+from ringback.transport.websocket_admission import Admission
 from tests.transport.party import options
 from tests.transport.websockets import BINARY, CLOSE, PING, PONG, TEXT, close_code, fragments, frame, handshake
 
@@ -236,16 +237,16 @@ def test_a_client_connects_and_is_answered() -> None:
     assert taken(client) == [options("2")]
 
 
+OF_ANOTHER_KEY = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+)
 ANSWERS = {
     "a refusal": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000000\r\n\r\n", "WebSocket Refused: 403 Forbidden"),
     "no HTTP": (b"SIP/2.0 400 Bad Request\r\n\r\n", "Peer Speaks No WebSocket"),
     "a page of HTTP/1.0": (b"HTTP/1.0 200 OK\r\n\r\n", "WebSocket Refused: 200 OK"),
     "a head that does not end": (b"HTTP/1.1 101 Switching\r\n" + b"X: y\r\n" * 3_000, "Peer Speaks No WebSocket"),
-    "an accept of another key": (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: sip\r\n\r\n",
-        "Malformed WebSocket Handshake",
-    ),
+    "an accept of another key": (OF_ANOTHER_KEY, "Malformed WebSocket Handshake"),
 }
 
 

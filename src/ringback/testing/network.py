@@ -14,7 +14,7 @@ from ringback.testing.datagrams import SimulatedUdp
 from ringback.testing.figure import ladder_of
 from ringback.testing.nat import Nat
 from ringback.testing.streams import SimulatedTcp
-from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
+from ringback.transport.limits import DEFAULT_STREAM_LIMITS, DEFAULT_WEBSOCKET_RULES, StreamLimits, WebSocketRules
 from ringback.transport.tls import Contexts
 from ringback.transport.transports import Transports
 from ringback.transport.user import Failed, Received, logger
@@ -104,6 +104,7 @@ class Network:
         message_limits: MessageLimits = DEFAULT_LIMITS,
         stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
         tls: Contexts | None = None,
+        websocket: WebSocketRules = DEFAULT_WEBSOCKET_RULES,
         report: Callable[[str], None] = logger.warning,
     ) -> Transports:
         """A host with a numeric address, and those it has `also`: the `Transports` of an element, over this network.
@@ -122,11 +123,14 @@ class Network:
             message_limits=message_limits,
             stream_limits=stream_limits,
             tls=tls,
+            websocket=websocket,
             report=report,
             kinds={
                 "UDP": lambda user, _: SimulatedUdp(self, addresses, user),
                 "TCP": lambda user, limits: SimulatedTcp(self, addresses, user, limits),
                 "TLS": lambda user, limits: SimulatedTcp(self, addresses, user, limits, "TLS"),
+                "WS": lambda user, limits: SimulatedTcp(self, addresses, user, limits, "WS"),
+                "WSS": lambda user, limits: SimulatedTcp(self, addresses, user, limits, "WSS"),
             },
         )
         self.hosts.update(dict.fromkeys(addresses, transports))

@@ -123,6 +123,10 @@ class SimulatedTcp(TcpTransport):
     ) -> None:
         super().__init__(user, limits)
         self.transport = transport
+        if transport in ("WS", "WSS"):
+            from ringback.transport.websocket_connection import WebSocketConnection
+
+            self.connection = WebSocketConnection
         self._network = network
         self._addresses = addresses
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ringback.address import Flow, host_port
+from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, StreamParser
 from ringback.transport.tls.identity import NOBODY
 
@@ -24,6 +25,18 @@ _UNEXPECTED = b"\x15\x03\x01\x00\x02\x02\x0a"
 UNOPENED, OPENING, OPEN, ENDING, CLOSED = range(5)
 
 
+class Framing(Protocol):
+    """Whatever cuts a stream into messages."""
+
+    pings: int
+
+    @property
+    def is_between_messages(self) -> bool: ...
+
+    def feed(self, data: bytes) -> None: ...
+    def next_message(self) -> tuple[Request | Response | Malformed, bytes] | None: ...
+
+
 class Connection(asyncio.BufferedProtocol):
     """A connection, accepted or opened by us; it may be sent to before it is open. `owner` is told what becomes of it."""
 
@@ -36,7 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whom the other end has proven to be."""
         self.state = OPENING if is_accepted else UNOPENED
         self._owner = owner
-        self._parser = StreamParser(owner.user.message_limits)
+        self._parser = self.framing(owner)
         self._transport: asyncio.Transport | None = None
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -72,6 +85,10 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
 
     # The framing: what another kind of connection has of its own.
+
+    def framing(self, owner: TcpTransport) -> Framing:
+        """What cuts this connection's stream."""
+        return StreamParser(owner.user.message_limits)
 
     def take(self, data: bytes) -> None:
         """Cuts what came into messages and passes them on."""
@@ -177,7 +194,7 @@ class Connection(asyncio.BufferedProtocol):
         """Lets what was written go out, then closes. Reading goes on meanwhile: closing with octets unread would reset the connection,
         and the peer might never see the last answer."""
         transport = self._transport
-        if self.state == OPEN and transport is not None:
+        if self.state <= OPEN and transport is not None:
             self._enter(ENDING)
             if transport.can_write_eof():
                 transport.write_eof()

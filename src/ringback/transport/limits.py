@@ -1,5 +1,6 @@
-"""How long a connection may take, how much it may hold and how many there may be."""
+"""How long a connection may take, how much it may hold, how many there may be, and who may have one over WebSocket."""
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 
@@ -30,3 +31,23 @@ class StreamLimits(NamedTuple):
 
 
 DEFAULT_STREAM_LIMITS = StreamLimits()
+
+ANY_ORIGIN = "*"
+
+
+class WebSocketRules(NamedTuple):
+    """Who may connect, and how a connection is kept.
+
+    `origins` are those of pages, `*` every one; `path` the only one there is, "" any, and the one that we ask for as a client.
+    `trusted_proxies` are believed when they say for whom they connect. A peer of which nothing was heard for `ping` seconds (0: never) is
+    asked for a sign of life, and given up when it gives none for `pong` more: nginx closes what was silent for 60 s.
+    """
+
+    origins: tuple[str, ...] = (ANY_ORIGIN,)
+    path: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    ping: float = 30.0
+    pong: float = 20.0
+
+
+DEFAULT_WEBSOCKET_RULES = WebSocketRules()

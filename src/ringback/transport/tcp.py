@@ -160,10 +160,7 @@ class TcpTransport:
         if task is not None:
             task.cancel()
         if connection.is_accepted:
-            key = address_key(flow.host)
-            self._per_address[key] -= 1
-            if not self._per_address[key]:
-                del self._per_address[key]
+            self._uncount(flow.host)
         if self._emptied is None:
             loop = asyncio.get_running_loop()
             if reason is not None:
@@ -173,6 +170,27 @@ class TcpTransport:
         self.user.counts.connections = len(self._connections)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
+
+    def stand_for(self, connection: Connection, host: str) -> bool:
+        """An accepted connection is that of another host, so says its peer, a proxy; False where that host has as many as it may."""
+        flow = connection.flow
+        if self._per_address[address_key(host)] >= self.limits.per_address:
+            return False
+        remote = socket_address(host, flow.port)
+        assert remote is not None
+        self._uncount(flow.host)
+        del self._by_peer[*flow.remote[:2], connection.domain]
+        connection.flow = Flow(flow.endpoint, remote, flow.connection)
+        connection.domain = host
+        self._per_address[address_key(host)] += 1
+        self._by_peer[*remote[:2], host] = connection
+        return True
+
+    def _uncount(self, host: str) -> None:
+        key = address_key(host)
+        self._per_address[key] -= 1
+        if not self._per_address[key]:
+            del self._per_address[key]
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
-from ringback.transport.limits import DEFAULT_STREAM_LIMITS, StreamLimits
+from ringback.transport.limits import DEFAULT_STREAM_LIMITS, DEFAULT_WEBSOCKET_RULES, StreamLimits, WebSocketRules
 from ringback.transport.tcp import TcpTransport
 from ringback.transport.tls.contexts import Contexts
 from ringback.transport.tls.identity import NOBODY, Identities
@@ -29,11 +29,27 @@ class Transport(Protocol):
 
 Kinds = Mapping[str, Callable[[TransportUser, StreamLimits], Transport]]
 
+
+def _websocket(user: TransportUser, limits: StreamLimits) -> Transport:
+    # The library below takes 20 ms to import: nobody shall wait for it who listens on none.
+    from ringback.transport.websocket_transport import WebSocketTransport
+
+    return WebSocketTransport(user, limits)
+
+
+def _secure_websocket(user: TransportUser, limits: StreamLimits) -> Transport:
+    from ringback.transport.websocket_transport import SecureWebSocketTransport
+
+    return SecureWebSocketTransport(user, limits)
+
+
 # A new transport is one line here.
 KINDS: Kinds = {
     "UDP": lambda user, _: UdpTransport(user),
     "TCP": TcpTransport,
     "TLS": TlsTransport,
+    "WS": _websocket,
+    "WSS": _secure_websocket,
 }
 
 
@@ -42,8 +58,8 @@ class Transports:
 
     `received(message, octets, flow)` is called for each message that arrives, `failed(flow, reason)` where sending over a flow failed,
     `batch_ended()` after each run of such calls. None of them is called from within `send`, and none may raise.
-    `tls` is what TLS shows and trusts (without it, it shows nothing and trusts what the operating system does); `report` gets lines for the
-    operator, about peers that do not get through.
+    `tls` is what TLS shows and trusts (without it, it shows nothing and trusts what the operating system does); `websocket` says who may
+    connect over WebSocket; `report` gets lines for the operator, about peers that do not get through.
     """
 
     def __init__(
@@ -55,11 +71,12 @@ class Transports:
         message_limits: MessageLimits = DEFAULT_LIMITS,
         stream_limits: StreamLimits = DEFAULT_STREAM_LIMITS,
         tls: Contexts | None = None,
+        websocket: WebSocketRules = DEFAULT_WEBSOCKET_RULES,
         report: Callable[[str], None] = logger.warning,
         kinds: Kinds = KINDS,
     ) -> None:
         self.endpoints: list[Endpoint] = []
-        self._user = TransportUser(received, failed, batch_ended, message_limits, report=report, tls=tls)
+        self._user = TransportUser(received, failed, batch_ended, message_limits, report=report, tls=tls, websocket=websocket)
         self._stream_limits = stream_limits
         self._kinds = kinds
         self._transports: dict[str, Transport] = {}

@@ -10,6 +10,7 @@ from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transport.complaint import Complaints
+from ringback.transport.limits import DEFAULT_WEBSOCKET_RULES, WebSocketRules
 from ringback.transport.tls.contexts import Contexts
 
 Received = Callable[[Request | Response | Malformed, bytes, Flow], None]
@@ -39,10 +40,11 @@ class TransportUser:
 
     `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
     `closed`, where it is set, is called for each connection that is gone, for whatever reason, and likewise not from within `send`.
-    `tls`: what is shown and trusted over TLS. `complain(kind, line)` tells the operator what a peer does wrong, now and then.
+    `tls`: what is shown and trusted over TLS; `websocket`: who may connect over WebSocket. `complain(kind, line)` tells the operator what a
+    peer does wrong, now and then.
     """
 
-    __slots__ = ("batch_ended", "closed", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round")
+    __slots__ = ("batch_ended", "closed", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round", "websocket")
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class TransportUser:
         *,
         report: Callable[[str], None] = logger.warning,
         tls: Contexts | None = None,
+        websocket: WebSocketRules = DEFAULT_WEBSOCKET_RULES,
     ) -> None:
         self.received = received
         self.failed = failed
@@ -62,4 +65,5 @@ class TransportUser:
         self.complain = Complaints(report)
         self.tls = tls
         self.udp_round = 0.0
+        self.websocket = websocket
         self.counts = Counts()

@@ -70,6 +70,8 @@ class WebSocket:
 
     def feed(self, data: bytes) -> None:
         """Takes what the connection read."""
+        if not data:
+            return
         self._has_progressed = False
         if self._protocol.state is State.CONNECTING and not self.is_dead:
             data = self._take_head(data)
@@ -136,7 +138,8 @@ class WebSocket:
                 self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
                 return
         if message.startswith(_CRLF) and not message.strip(_CRLF):
-            self.pings += len(message) >= 2 * len(_CRLF)
+            # Several at once are answered once: two CRLFs in one message would be a ping again.
+            self.pings = self.pings or int(len(message) >= 2 * len(_CRLF))
         else:
             self._messages.append(message)
 

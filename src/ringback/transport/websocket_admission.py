@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from http import HTTPStatus
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from websockets.datastructures import Headers
 
+from ringback.transport.limits import ANY_ORIGIN, WebSocketRules
+
 SUBPROTOCOL = "sip"
-ANY_ORIGIN = "*"
 
 WHAT_THIS_IS = (
     "This is Ringback, a SIP server. At this address it speaks SIP over WebSocket (RFC 7118), subprotocol sip.\n"
@@ -63,20 +64,6 @@ class Refusal(NamedTuple):
 
     status: HTTPStatus
     text: str
-
-
-class WebSocketRules(NamedTuple):
-    """Who may connect, and how a connection is kept.
-
-    `origins` as in `Origins`; `path` the only one there is, "" any. `trusted_proxies` are believed when they say for whom they connect.
-    A peer of which nothing was heard for `ping` seconds is asked for a sign of life, and given up when it gives none for `pong` more.
-    """
-
-    origins: tuple[str, ...] = (ANY_ORIGIN,)
-    path: str = ""
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-    ping: float = 30.0
-    pong: float = 20.0
 
 
 class Admission:
