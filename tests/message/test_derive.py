@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.message.derive import ack_of, cancel_of, response_to, trying
+from ringback.message.derive import ack_of, cancel_of, invite_of, response_to, trying
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
 
@@ -119,3 +119,12 @@ def test_cancel_of_a_request() -> None:
     assert "Require" not in cancel.headers
     assert "Proxy-Require" not in cancel.headers
     assert parse_datagram(cancel.to_bytes()) == cancel
+
+
+def test_the_invite_that_a_cancel_or_an_ack_is_about() -> None:
+    for derived in (cancel_of(request()), ack_of(request(), response_to(request(), 486))):
+        invite = invite_of(derived)
+        assert invite.start_line == "INVITE sip:b@b SIP/2.0"
+        assert (invite.cseq.number, invite.cseq.method) == (7, "INVITE")
+        assert invite.headers.texts("Route") == derived.headers.texts("Route")
+        assert derived.method != "INVITE"

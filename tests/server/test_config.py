@@ -86,7 +86,18 @@ def test_the_limits_of_connections() -> None:
     [
         ('auth = "open"', "ringback.toml: auth: must be \"none\" or \"digest\", is 'open'"),
         ("auth = 1", 'ringback.toml: auth: must be "none" or "digest", is 1'),
-        ('auth = "none"\ndomain = "a.test"', "ringback.toml: domain: no such key; did you mean domains?"),
+        ('auth = "none"\ndomain = "a.test"', "ringback.toml: domain: must be tables, each under a line such as [….name], is 'a.test'"),
+        ('auth = "none"\n[domain."a.test"]\nmode = "statefull"',
+            'ringback.toml: domain."a.test".mode: must be "stateless" or "stateful" or "redirect", is \'statefull\''),
+        ('auth = "none"\n[domain."a.test"]\n[domain."b.test"]\nmodes = 1',
+            'ringback.toml: domain."b.test".modes: no such key; did you mean mode?'),
+        ('auth = "none"\ndomains = ["a.test"]\n[domain."b.test"]',
+            'ringback.toml: domain."b.test": no domain served here; domains has a.test'),
+        (
+            'auth = "none"\n[domain."a b"]',
+            ("ringback.toml: domain.\"a b\": 'a b' is no domain; "
+            "allowed is a host name or address such as example.org, [::1] or 192.0.2.1"),
+        ),
         ('domains = "a.test"', "ringback.toml: domains: must be a list of texts, such as [\"…\"], is 'a.test'"),
         ('domains = ["a.test", 3]', "ringback.toml: domains[1]: must be text, is 3"),
         (
@@ -244,7 +255,7 @@ def test_the_example_uncommented_is_a_configuration(tmp_path: Path) -> None:
     lines = example_config().split("\n")
     text = "\n".join(line.removeprefix("# ") if line.startswith("# ") and " = " in line else line for line in lines)
     # Of a table that may stand there many times all keys are shown, also those of which each one needs but one.
-    config = read(tmp_path, re.sub(r"(?ms)^# \[\[.*?(?=^\[|\Z)", "", text))
+    config = read(tmp_path, re.sub(r"(?ms)^# \[.*?(?=^\[|\Z)", "", text))
     assert config.aliases["sales"] == ["sip:alice@example.org", "sip:+49301@192.0.2.7"]
     assert config.domains == ["example.org"]
     assert config.registrar == RegistrarConfig(service_route=["sip:proxy.example.org;lr"])

@@ -3,7 +3,7 @@
 import pytest
 
 from ringback.message.message import Request
-from ringback.transaction.events import RequestReceived, ResponseReceived
+from ringback.transaction.events import RequestReceived, ResponseReceived, StrayResponseReceived
 from ringback.transaction.matching import OngoingRequests, client_of, has_cookie, request_key
 from tests.transaction.party import Party, message, our_request, request, response
 
@@ -284,3 +284,12 @@ def test_requests_that_are_over_are_forgotten() -> None:
         assert not ongoing.is_merged(one, transaction)
         party.layer.abandon(transaction)
     assert len(ongoing._transactions) <= 1024
+
+
+def test_a_core_that_keeps_no_state_hears_of_stray_responses() -> None:
+    # §18.1.2, §16.11.
+    party = Party()
+    party.layer.tells_strays = True
+    [event] = party.hear(response("INVITE", 200))
+    assert isinstance(event, StrayResponseReceived)
+    assert event.transaction is None

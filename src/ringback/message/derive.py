@@ -65,6 +65,14 @@ def ack_of(request: Request, response: Response) -> Request:
     return _within_hop(request, "ACK", response)
 
 
+def invite_of(request: Request) -> Request:
+    """The INVITE that an ACK or CANCEL is about, as far as it repeats it (§9.1, §17.1.1.3): enough to find the way it went."""
+    invite = request.copy()
+    invite.method = "INVITE"
+    invite.headers.set("CSeq", f"{request.cseq.number} INVITE")
+    return invite
+
+
 def cancel_of(request: Request) -> Request:
     """The CANCEL for a request sent before (§9.1): no Require, no Proxy-Require, the same Via."""
     return _within_hop(request, "CANCEL")

@@ -18,6 +18,7 @@ from ringback.server.domains import Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
@@ -28,7 +29,7 @@ from ringback.server.stateless_uas import ALLOW, StatelessUas
 from ringback.server.users import Users
 from ringback.stack import Stack
 from ringback.tokens import Tokens
-from ringback.transaction.events import Event, RequestReceived
+from ringback.transaction.events import Event, RequestReceived, StrayResponseReceived
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.matching import key_of
 from ringback.transaction.transaction import ServerTransaction
@@ -52,6 +53,7 @@ class ServerCore:
         flows: Flows,
         gruus: Gruus,
         resolver: Resolver,
+        via: ComputedVia,
         counts: Counts,
         report: Callable[[str], None],
     ) -> None:
@@ -90,12 +92,15 @@ class ServerCore:
             sources=self.sources,
             determine=self.determination.determine,
             resolve=self.determination.resolve,
-            flow_named=flows.named,
             refuse=self._refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,
             token=token,
+            flows=flows,
+            via=via,
         )
+        # Who runs a routing function may forward without state before this run has done so.
+        self.layer.tells_strays = domains.is_stateless_anywhere or config.routing is not None
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
         self.registrar = Registrar(
@@ -112,6 +117,8 @@ class ServerCore:
     def receive(self, event: Event, now: float) -> None:
         """Gives each new request to the role it is for."""
         if not isinstance(event, RequestReceived):
+            if isinstance(event, StrayResponseReceived):
+                self.proxy.stateless.receive(event.response)
             return
         request = event.request
         host = event.flow.host
@@ -126,9 +133,15 @@ class ServerCore:
             if transaction is None:
                 if proof is not None and standing != UNPROVEN:
                     self._pass_ack(request, event.flow, proof, standing, now)
+                elif self.proxy.stateless.is_used and not self._uas.has_refused(request):
+                    place = self.domains.place(request.uri_text)
+                    self.proxy.stateless.follow_stray(request, event.flow, None, place, None, now)
                 return
             if request.method == "CANCEL":
-                self.proxy.cancel(event, now)
+                if not self.proxy.cancel(event, now):
+                    place = self.domains.place(request.uri_text)
+                    may_lead = None if proof is None or standing == UNPROVEN else self._ways_of(proof, host)
+                    self.proxy.stateless.follow_stray(request, event.flow, transaction, place, may_lead, now)
                 return
             place = self.domains.place(request.uri_text)
             if proof is None or standing == UNPROVEN:
@@ -210,6 +223,8 @@ class ServerCore:
         if (flow.host, flow.port) not in self.domains.own:
             return False
         via = request.via
+        if self.proxy.stateless.via.has_sent(request):
+            return True
         return key_of(via.branch or "", via.host, via.port or DEFAULT_PORTS["UDP"], request.method) in self.layer.clients
 
     def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ringback.address import DEFAULT_PORTS, Endpoint, host_port
@@ -14,6 +14,9 @@ from ringback.transport.resolver import numeric_host
 
 # URIs of one call come several times, so what they mean is kept; the bound holds strangers' URIs to a few MB.
 _MOST_REMEMBERED = 10_000
+
+STATEFUL, STATELESS, REDIRECT = "stateful", "stateless", "redirect"
+"""What the server is to requests: a proxy with state (§16.2) or without (§16.11), or a redirect server (§8.3)."""
 
 
 @lru_cache(maxsize=1024)
@@ -35,10 +38,16 @@ def scope_of(host: str) -> str:
 class Place:
     """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
-    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "names_user", "scope", "uri", "user")
+    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "mode", "names_user", "scope", "uri", "user")
 
     def __init__(
-        self, uri: SipUri | TelUri | AnyUri, domain: str | None, user: str | None, names_user: bool, is_here: bool = False
+        self,
+        uri: SipUri | TelUri | AnyUri,
+        domain: str | None,
+        user: str | None,
+        names_user: bool,
+        is_here: bool = False,
+        mode: str = STATEFUL,
     ) -> None:
         """`user` is free of escapes; `is_here`: the URI names this server itself and no user, so that sending there would be sending to
         ourselves.
@@ -55,6 +64,8 @@ class Place:
         """The value of its `gr` parameter, "" where that has none; None where the URI is no GRUU (RFC 5627)."""
         if isinstance(uri, SipUri) and "gr" in uri.params:
             self.gr = uri.param("gr") or ""
+        self.mode = mode
+        """What is done with requests for it: STATEFUL, STATELESS or REDIRECT."""
         host = (uri.maddr or uri.host) if isinstance(uri, SipUri) else ""
         self.scope = scope_of(host)
         self.address = numeric_host(host)
@@ -72,8 +83,14 @@ def reaches(source: str, scope: str) -> bool:
 class Domains:
     """The domains served. Where none is named, every domain is: each request is for whoever registered that very address here."""
 
-    def __init__(self, names: Sequence[str], endpoints: Sequence[Endpoint] = ()) -> None:
+    def __init__(
+        self, names: Sequence[str], endpoints: Sequence[Endpoint] = (), *, modes: Mapping[str, str] | None = None, mode: str = STATEFUL
+    ) -> None:
+        """`modes` says what the server is to requests for a domain; `mode` what it is to all others."""
         self.names: tuple[str, ...] = ()
+        self._modes = modes or {}
+        self._mode = mode
+        self.is_stateless_anywhere = STATELESS in (mode, *self._modes.values())
         self.own: set[tuple[str, int]] = set()
         """Hosts and ports we listen on, and those advertised."""
         self._places: dict[str, Place] = {}
@@ -123,16 +140,16 @@ class Domains:
 
     def _look(self, uri: SipUri | TelUri | AnyUri) -> Place:
         if not isinstance(uri, SipUri):
-            return Place(uri, None, None, True)
+            return Place(uri, None, None, True, mode=self._mode)
         names_user = uri.user_text is not None
         if self.is_own_address(uri):
             host = self.names[0] if self.names else uri.host
         elif not self.names or uri.host in self.names:
             host = uri.host
         else:
-            return Place(uri, None, None, names_user)
+            return Place(uri, None, None, names_user, mode=self._mode)
         is_here = not names_user and self.is_ours(uri)
-        return Place(uri, host, uri.user if names_user else None, names_user, is_here)
+        return Place(uri, host, uri.user if names_user else None, names_user, is_here, self._modes.get(host, self._mode))
 
     def __repr__(self) -> str:
         own = ", ".join(host_port(host, port) for host, port in sorted(self.own))

@@ -19,6 +19,7 @@ from ringback.server.drain import Drain
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.routing_file import RoutingFileError
 from ringback.server.store import Store, StoreError
@@ -55,7 +56,7 @@ class Server:
         """
         self.config = config
         self.counts = Counts()
-        self.domains = Domains(config.domains)
+        self.domains = Domains(config.domains, modes={name: domain.mode for name, domain in config.domain.items()}, mode=config.proxy.mode)
         self.leaving = asyncio.Event()
         """Set by whoever wants it to end, for whoever runs it: then drain, then close."""
         self._observer = observer
@@ -97,6 +98,7 @@ class Server:
                 flows=self.flows,
                 gruus=Gruus(self._secret("gruu")),
                 resolver=self._resolver,
+                via=ComputedVia(self._secret("via")),
                 counts=self.counts,
                 report=self._report,
             )
@@ -176,7 +178,7 @@ class Server:
         self._resolver.speak(endpoints)
         self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
-        self.core.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        self.core.proxy.own_sent_by = self.core.proxy.stateless.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
 
     def _connection_closed(self, flow: Flow) -> None:
         """RFC 5626 §7: nobody is reached over a connection that is gone."""

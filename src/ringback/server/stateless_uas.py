@@ -14,6 +14,7 @@ from ringback.server.counts import Counts
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.registrar import EXTENSIONS, not_understood
 from ringback.transaction.layer import TransactionLayer
+from ringback.transaction.matching import is_old_key, request_key
 from ringback.transaction.reply import reply_flow, stamp_source
 from ringback.transaction.transaction import ServerTransaction
 
@@ -47,6 +48,11 @@ class StatelessUas:
         if decision.status in (401, 407) and not transaction.flow.endpoint.is_reliable:
             _shorten(response, _MOST_BYTES_BACK * len(transaction.octets))
         self._layer.reject(transaction, response)
+
+    def has_refused(self, ack: Request) -> bool:
+        """Whether an ACK is for an answer of ours, of which nothing is kept: our tag is in To (§8.2.7)."""
+        key = request_key(ack, ack.via)
+        return not is_old_key(key) and ack.to_tag == self._tag(key)
 
     def tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
         """§11.2: what this server understands of requests to itself."""

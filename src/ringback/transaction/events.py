@@ -66,4 +66,16 @@ class TransportFailed:
         self.reason = reason
 
 
-Event = RequestReceived | ResponseReceived | TransactionTimedOut | TransportFailed
+class StrayResponseReceived:
+    """A response that matches no client transaction, for a core that forwards statelessly (RFC 3261 §18.1.2, §16.11)."""
+
+    __slots__ = ("flow", "response")
+
+    transaction = None
+
+    def __init__(self, response: Response, flow: Flow) -> None:
+        self.response = response
+        self.flow = flow
+
+
+Event = RequestReceived | ResponseReceived | StrayResponseReceived | TransactionTimedOut | TransportFailed

@@ -11,7 +11,7 @@ from ringback.message.derive import response_to
 from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
 from ringback.transaction.actions import leave_clients, leave_servers
-from ringback.transaction.events import Event, RequestReceived
+from ringback.transaction.events import Event, RequestReceived, StrayResponseReceived
 from ringback.transaction.interpreter import NEVER, Medium, start_rows
 from ringback.transaction.machines import (
     ACK,
@@ -50,7 +50,8 @@ class TransactionLayer(Medium):
     """Every transaction of one element.
 
     A peer's faults are counted and dropped, never raised; a caller's raise `ValueError` and change nothing. Responses that match nothing
-    are dropped (RFC 6026 §8.9). `events` and `outgoing` may be looked at; `take_events` and `take_outgoing` empty them.
+    are dropped (RFC 6026 §8.9) unless `tells_strays`. `events` and `outgoing` may be looked at; `take_events` and `take_outgoing` empty
+    them.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class TransactionLayer(Medium):
         self._chance = chance
         self._failed: dict[Flow, str] = {}
         self._next_search = 0.0
+        self.tells_strays = False
+        """Whether the core hears of responses that match no client transaction (§18.1.2), as a stateless proxy must."""
         self.stray_responses = 0
         """Responses that matched no client transaction."""
         self.forged_responses = 0
@@ -96,6 +99,8 @@ class TransactionLayer(Medium):
         transaction = client_of(response, self.clients)
         if transaction is None:
             self.stray_responses += 1
+            if self.tells_strays:
+                self.events.append(StrayResponseReceived(response, flow))
             return
         row = transaction.rows.get(INPUT_OF_STATUS[response.status])
         if row is None:

@@ -3,6 +3,7 @@
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
 from ringback.server.config.control import ControlConfig
+from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ControlConfig",
+    "DomainConfig",
     "DrainConfig",
     "LimitsConfig",
     "LogConfig",

@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 from ringback.address import Endpoint
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.control import ControlConfig
+from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
@@ -83,6 +84,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Path | None,
         Meta(description="Your routing function: a Python file with route(request), read again on SIGHUP.", examples=["routes.py"]),
     ] = None
+    domain: Annotated[dict[str, DomainConfig], Meta(description="One table for each domain.", examples=["example.org"])] = msgspec.field(
+        default_factory=dict
+    )
     registrar: RegistrarConfig = RegistrarConfig()
     proxy: ProxyConfig = ProxyConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -106,6 +110,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         force_setattr(self, "domains", domain_names(self.domains, "domains"))
+        force_setattr(self, "domain", self._known_domains())
         if self.advertise is not None:
             force_setattr(self, "advertise", domain_names([self.advertise], "advertise")[0])
         _check_aliases(self.aliases)
@@ -123,6 +128,20 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             seen.add(place)
             if point.is_secure and not self.tls.can_accept:
                 raise ConfigError(f"{shown(uri)} needs a certificate: {_CERTIFICATE_ADVICE}", f"listen[{index}]")
+
+    def _known_domains(self) -> dict[str, DomainConfig]:
+        """The domains' tables by names as they are compared."""
+        tables = {}
+        for name, table in self.domain.items():
+            key = f'domain."{name}"'
+            try:
+                domain = domain_name(name)
+            except ConfigError as error:
+                raise ConfigError(error.reason, key) from None
+            if self.domains and domain not in self.domains:
+                raise ConfigError(f"no domain served here; domains has {', '.join(self.domains)}", key)
+            tables[domain] = table
+        return tables
 
     def endpoints(self) -> list[Endpoint]:
         """A new `Endpoint` for each line of `listen`, in order."""

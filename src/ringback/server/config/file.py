@@ -95,6 +95,8 @@ def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[st
     if isinstance(error.__cause__, ConfigError):
         # A table of many knows its own keys, but not which of the many it is.
         own = error.__cause__.key or ""
+        if ".*" in key:
+            return f"{_with_names(key, raw)}.{own}", error.__cause__.reason
         return key + own[len(key.partition("[")[0]) :] if "[" in key else own, error.__cause__.reason
     if "unknown field" in message:
         name = message.partition("`")[2].rpartition("`")[0]
@@ -102,8 +104,26 @@ def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[st
         near = difflib.get_close_matches(name, known, 1)
         advice = f"did you mean {near[0]}?" if near else "allowed are " + ", ".join(known)
         name = name if name.isprintable() else repr(name)
-        return f"{key}.{name}" if key else name, f"no such key; {advice}"
-    return key, f"must be {_allowed(_type_at(key))}, is {shown(_value_at(raw, key))}"
+        return f"{_with_names(key, raw)}.{name}" if key else name, f"no such key; {advice}"
+    return _with_names(key, raw), f"must be {_allowed(_type_at(key))}, is {shown(_value_at(raw, key))}"
+
+
+def _with_names(key: str, raw: Mapping[str, Any]) -> str:
+    """The key as the file has it: `domain.*.mode` is `domain."example.org".mode` where that is the table at fault."""
+    top, star, rest = key.partition(".*")
+    if star and isinstance(kind := cast("inspect.DictType", _type_at(top)).value_type, inspect.StructType):
+        return f"{top}.{json.dumps(_name_at_fault(raw[top], kind))}{rest}"
+    return key
+
+
+def _name_at_fault(tables: Mapping[str, Any], kind: inspect.StructType) -> str:
+    """The first of several tables that is no such struct, since the error does not say which."""
+    for name, table in tables.items():
+        try:
+            msgspec.convert(table, kind.cls)
+        except msgspec.ValidationError:
+            return name
+    return "*"
 
 
 def _steps(key: str) -> Iterator[str | int]:
@@ -117,6 +137,9 @@ def _steps(key: str) -> Iterator[str | int]:
 
 def _value_at(raw: Any, key: str) -> Any:
     for step in _steps(key):
+        if step == "*" and isinstance(kind := cast("inspect.DictType", _type_at(key.partition(".*")[0])).value_type, inspect.StructType):
+            raw = raw[_name_at_fault(raw, kind)]
+            continue
         if step == "*":
             # Nothing says which key it is: the first that is no text or list stands for them.
             return next((value for value in raw.values() if not isinstance(value, str | list)), raw)
@@ -162,6 +185,8 @@ def _allowed(kind: inspect.Type) -> str:
             return "tables, each under a line [[…]]"
         case inspect.ListType():
             return 'a list of texts, such as ["…"]'
+        case inspect.DictType(value_type=item) if isinstance(_bare(item), inspect.StructType):
+            return "tables, each under a line such as [….name]"
         case inspect.DictType():
             return "a table"
         case inspect.StructType():
@@ -187,6 +212,9 @@ def example_config() -> str:
         elif isinstance(kind, inspect.ListType) and isinstance(item := _bare(kind.item_type), inspect.StructType):
             # A table that may stand there many times has no default: it is shown as a whole that is commented out.
             lines += [*_wrapped(str(item.cls.__doc__)), f"# [[{field.name}]]", "", *_keys(item)]
+        elif isinstance(kind, inspect.DictType) and isinstance(item := _bare(kind.value_type), inspect.StructType):
+            name = (cast("inspect.Metadata", field.type).extra_json_schema or {})["examples"][0]
+            lines += [*_wrapped(str(item.cls.__doc__)), f"[{field.name}]", f"# [{field.name}.{json.dumps(name)}]", "", *_keys(item)]
         elif isinstance(kind, inspect.DictType):
             schema = cast("inspect.Metadata", field.type).extra_json_schema or {}
             lines += [*_wrapped(schema["description"]), f"[{field.name}]"]

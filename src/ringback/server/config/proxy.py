@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,6 +10,10 @@ from msgspec import Meta, Struct
 class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How requests are forwarded (RFC 3261 §16)."""
 
+    mode: Annotated[
+        Literal["stateful", "stateless"],
+        Meta(description="Whether state is kept of requests that no [domain] table speaks of (§16.11: first contact only, no forking)."),
+    ] = "stateful"
     record_route: Annotated[bool, Meta(description="Stay in the path of every dialog (§16.6 item 4).")] = True
     timer_c: Annotated[
         float,

@@ -10,12 +10,14 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
+from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination, Uri
 from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop, request_uri
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.response_context import ResponseContext
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Redirect, Reject
+from ringback.server.proxy.stateless import StatelessProxy
 from ringback.server.proxy.timers import BranchTimers
 from ringback.server.proxy.validation import LOOP_SEPARATOR, fault_of, has_looped, loop_hash
 from ringback.transaction.events import RequestReceived
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ringback.server.access import Access
     from ringback.server.config import ProxyConfig
     from ringback.server.domains import Domains, Place
+    from ringback.server.flows import Flows
     from ringback.server.proxy.branch import Branch
     from ringback.server.proxy.record_route import RecordRoute
     from ringback.server.sources import Sources
@@ -81,14 +84,15 @@ class Proxy:
         sources: Sources,
         determine: Determine,
         resolve: Resolve,
-        flow_named: Callable[[str], Flow | None],
+        flows: Flows,
+        via: ComputedVia,
         refuse: Refuse,
         relays_to: Callable[[str], bool],
         access: Access | None,
         token: Callable[[], str],
     ) -> None:
-        """`flow_named` gives an open flow by its name; `relays_to(host)` says whether requests may go to a domain not served; `access` who
-        must prove what, None where nobody has to; `token` gives unpredictable text for branches.
+        """`relays_to(host)` says whether requests may go to a domain not served; `access` who must prove what, None where nobody has to;
+        `token` gives unpredictable text for branches, `via` those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
         self.max_branches = config.max_branches
@@ -100,14 +104,15 @@ class Proxy:
         self._stack = stack
         self._domains = domains
         self._record_route = record_route
-        self._resolver = resolver
+        self.resolver = resolver
         self._config = config
         self._sources = sources
         self._determine = determine
-        self._flow_named = flow_named
+        self._flows = flows
         self._relays_to = relays_to
         self._access = access
         self._token = token
+        self.stateless = StatelessProxy(self, stack, domains, record_route, flows, via, determine)
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
@@ -143,11 +148,11 @@ class Proxy:
                 self.refuse(transaction, request, refusal)
                 return
         else:
-            may_lead = self._way(request, place, may_lead)
+            may_lead = self.way(request, place, may_lead)
             if may_lead is None:
                 self.refuse(transaction, request, Reject(403, "Relaying Denied"))
                 return
-        breadth = self._breadth(request)
+        breadth = self.breadth(request)
         if breadth < 1:
             self.refuse(transaction, request, Reject(440))
             return
@@ -156,18 +161,33 @@ class Proxy:
         begins = (request.call_id, request.from_tag or "", event.flow.host) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
         if may_lead is not None and ("route" in request.headers.keys or not self._names_address_of_record(place)):
-            self.keep(context, request, now)
-            context.pass_on(request, may_lead, now)
+            if self.stateless.is_used and self.stateless.is_within(request):
+                self.stateless.pass_on(context, request, may_lead, now)
+            else:
+                self.keep(context, request, now)
+                context.pass_on(request, may_lead, now)
             return
-        decision = self._target_of(request, place)
+        decision = self.target_of(request, place)
         if decision is None:
-            decision = self._determine(request, lambda later, then: context.decided(later, request, then))
+            decision = self._determine(request, lambda later, then: self._decided(context, later, request, place, then))
             if decision is None:
                 self.keep(context, None, now)
                 return
-        context.follow(decision, request, now)
+        if self.stateless.takes(decision, place):
+            self.stateless.follow(context, decision, request, now)
+        else:
+            context.follow(decision, request, now)
 
-    def _target_of(self, request: Request, place: Place) -> Decision | None:
+    def _decided(self, context: ResponseContext, decision: Decision, request: Request, place: Place, now: float) -> None:
+        """Takes a decision that took its time. Who has heard 100 meanwhile does not ask again: that must be remembered."""
+        if self.stateless.takes(decision, place) and not (context.is_answered or context.transaction.response):
+            context.transaction.user = None
+            self.answered(context)
+            self.stateless.follow(context, decision, request, now)
+        else:
+            context.decided(decision, request, now)
+
+    def target_of(self, request: Request, place: Place) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
         if "route" in request.headers.keys:
             hop = request.routes[0].uri
@@ -179,7 +199,7 @@ class Proxy:
             return None
         return Forward(request.uri_text) if self._may_relay(place.uri) else Reject(403, "Domain Not Served Here")
 
-    def _way(self, request: Request, place: Place, may_lead: MayLead) -> MayLead | None:
+    def way(self, request: Request, place: Place, may_lead: MayLead) -> MayLead | None:
         """Where an in-dialog request may go, `may_lead` in general; None where its next hop is known to lie elsewhere."""
         if "route" in request.headers.keys:
             if place.scope and not may_lead(place.address or LOOPBACK):
@@ -204,7 +224,7 @@ class Proxy:
         # Where a domain is an address, devices at other ports of that address are no users of it.
         return self._domains.is_own_address(place.uri) if place.address is not None else self._domains.is_ours(place.uri)
 
-    def _breadth(self, request: Request) -> int:
+    def breadth(self, request: Request) -> int:
         """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""
         if "max-breadth" not in request.headers.keys:
             return self._config.max_breadth
@@ -217,39 +237,40 @@ class Proxy:
     def forward_ack(self, request: Request, flow: Flow, place: Place, may_lead: MayLead, now: float) -> None:
         """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1), within a dialog that is proven."""
         try:
-            way = self._way(request, place, may_lead)
+            if self.stateless.is_used and self.stateless.is_within(request):
+                self.stateless.follow_stray(request, flow, None, place, may_lead, now)
+                return
+            way = self.way(request, place, may_lead)
             if request.max_forwards == 0 or way is None:
                 return
             copy, uri, hop = next_hop(request, request.uri_text)
-            targets = self._resolver.known(hop, now)
+            targets = self.resolver.known(hop, now)
         except SipParseError:
             return
         if targets is None:
-            self._resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow, way)))
+            self.resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow, way)))
         else:
             self._send_ack(copy, uri, targets, flow, way)
 
     def _send_ack(self, copy: Request, uri: str, targets: list[Target], flow: Flow, may_lead: MayLead) -> None:
         if targets and may_lead(targets[0].host):
-            breadth = self._breadth(copy)
+            breadth = self.breadth(copy)
             branch = f"z9hG4bK{self._token()}"
             addressed = self._stack.address(targets[0], branch, lambda via, _: forwarded(copy, uri, breadth, (), via), flow.endpoint)
             if addressed is not None:
                 way, octets = addressed
                 self._stack.layer.outgoing.append((octets, way))
 
-    def cancel(self, event: RequestReceived, now: float) -> None:
-        """§16.10: 200 at once, and every branch of the INVITE that rings is cancelled."""
+    def cancel(self, event: RequestReceived, now: float) -> bool:
+        """§16.10: 200 at once, and every branch of the INVITE that rings is cancelled; False where no such INVITE is kept."""
         transaction = event.transaction
         assert transaction is not None
         context = None if event.cancels is None else event.cancels.user
         if not isinstance(context, ResponseContext):
-            # Departs from RFC 3261 §16.10: a CANCEL that matches nothing is not forwarded. What we forward bears a branch of our own
-            # making, so the next element could match it to nothing either; §9.2's answer spares it the work.
-            self.refuse(transaction, event.request, Reject(481))
-            return
+            return False
         self._stack.layer.reject(transaction, response_to(event.request, 200, tag=self._token()))
         context.cancel(now)
+        return True
 
     # What response contexts ask of their proxy.
 
@@ -295,14 +316,14 @@ class Proxy:
 
     def open_flow(self, way: Flow | str) -> Flow | None:
         """A flow, or the one of this name, while something can be sent over it."""
-        flow = self._flow_named(way) if isinstance(way, str) else way
+        flow = self._flows.named(way) if isinstance(way, str) else way
         return flow if flow is not None and self._stack.ways.is_open(flow) else None
 
     def targets_of(self, uri: str, now: float, later: Later) -> list[Target] | None:
         """Where a URI leads; None where that must be asked: then `later(targets, now)` is called."""
-        targets = self._resolver.known(uri, now)
+        targets = self.resolver.known(uri, now)
         if targets is None:
-            self._resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
+            self.resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
         return targets
 
     def send(

@@ -25,11 +25,11 @@ class ResponseContext:
     """Follows a decision and what it has for failures, forwards what §16.7 says at once, and chooses the best of the rest at the end."""
 
     __slots__ = (
-        "_breadth",
         "_course",
         "_is_moving",
         "begins",
         "branches",
+        "breadth",
         "is_answered",
         "is_cancelled",
         "is_invite",
@@ -59,7 +59,7 @@ class ResponseContext:
         self.is_cancelled = False
         self.may_lead: MayLead | None = None
         self.begins = begins
-        self._breadth = breadth
+        self.breadth = breadth
         self._course: Course | None = None
         self._is_moving = False
 
@@ -82,13 +82,13 @@ class ResponseContext:
 
     def _on_course(self) -> Course:
         if self._course is None:
-            self._course = Course(self, self._breadth)
+            self._course = Course(self, self.breadth)
         return self._course
 
     def pass_on(self, request: Request, may_lead: MayLead, now: float, flow: Flow | str | None = None) -> None:
         """Forwards to the Request-URI alone, as within a dialog: to such addresses only, or down a flow."""
         self.may_lead = may_lead
-        branch = Branch(self, Destination(request.uri_text, flow=flow), self._breadth)
+        branch = Branch(self, Destination(request.uri_text, flow=flow), self.breadth)
         self.branches.append(branch)
         branch.forward(request, now)
 

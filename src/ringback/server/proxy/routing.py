@@ -25,21 +25,26 @@ _NO_FAILURE = (401, 407, 487)
 class _Onward:
     """What the values that lead somewhere have in common: how they are tried, and what follows where that fails."""
 
-    __slots__ = ("else_", "one_by_one", "recurse", "ring_for")
+    __slots__ = ("else_", "one_by_one", "recurse", "ring_for", "stateless")
 
-    def __init__(self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None) -> None:
+    def __init__(
+        self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None, stateless: bool = False
+    ) -> None:
         if ring_for is not None and ring_for <= 0:
             raise ValueError(f"ring_for is seconds above 0, not {ring_for!r}")
         self.one_by_one = one_by_one
         self.ring_for = ring_for
         self.else_ = _checked_else(else_)
         self.recurse = recurse
+        self.stateless = stateless
 
     def _options(self) -> str:
         """What was said beside the targets, as it was written."""
         said = []
         if self.one_by_one:
             said.append(", one_by_one=True")
+        if self.stateless:
+            said.append(", stateless=True")
         for name in ("ring_for", "else_", "recurse"):
             value = getattr(self, name)
             if value is not None:
@@ -55,6 +60,9 @@ class Forward(_Onward):
 
     `else_` is what follows when all of them failed: a decision, or a mapping from a status or one of `CONDITIONS` to one. A 6xx ends
     everything unless its status is in the mapping. `recurse` says whether a 3xx is followed; None leaves that to the configuration.
+
+    `stateless` forwards to the first target alone and keeps nothing (§16.11); all else is then without meaning. Its CANCEL and its ACK
+    must be decided alike, so the decision may rest on Request-URI, From, To and Call-ID only: `route` is asked again for each of them.
     """
 
     __slots__ = ("targets",)
@@ -66,10 +74,11 @@ class Forward(_Onward):
         ring_for: float | None = None,
         else_: Else | None = None,
         recurse: bool | None = None,
+        stateless: bool = False,
     ) -> None:
         if not targets:
             raise ValueError("Forward needs a target; to refuse a request return Reject(480)")
-        super().__init__(one_by_one, ring_for, else_, recurse)
+        super().__init__(one_by_one, ring_for, else_, recurse, stateless)
         self.targets = targets
 
     def steps(self) -> list[list[Destination]]:
@@ -101,8 +110,9 @@ class Location(_Onward):
         ring_for: float | None = None,
         else_: Else | None = None,
         recurse: bool | None = None,
+        stateless: bool = False,
     ) -> None:
-        super().__init__(one_by_one, ring_for, else_, recurse)
+        super().__init__(one_by_one, ring_for, else_, recurse, stateless)
         self.uri = None if uri is None else str(uri)
 
     def __repr__(self) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.server.proxy.routing import Reject
 
 _ROUTED_BY = ("route", "proxy-require", "proxy-authorization")
+ROUTED_STATELESSLY_BY = ("route",)
+"""What the CANCEL and the ACK of a request repeat of the fields that routing may look at (§9.1, §17.1.1.3)."""
 
 SCHEMES = ("sip", "sips", "tel")
 MAX_FORWARDS = 70
@@ -17,15 +20,15 @@ MAX_FORWARDS = 70
 LOOP_SEPARATOR = "-"
 
 
-def loop_hash(request: Request, aor: str) -> str:
+def loop_hash(request: Request, aor: str, routed_by: Sequence[str] = _ROUTED_BY) -> str:
     """The second part of our branch (RFC 5393 §4.2.1): the same exactly where our routing would decide the same again.
 
-    It covers all that routing looks at: the canonical Request-URI, Route, Proxy-Require and credentials, and, against chance, Call-ID and
-    CSeq number. Never the method.
+    It covers all that routing looks at: the canonical Request-URI and the fields of these keys, by default Route, Proxy-Require and
+    credentials, and, against chance, Call-ID and CSeq number. Never the method.
     """
     keys = request.headers.keys
     text = f"{aor}|{request.call_id}|{request.cseq.number}"
-    for key in _ROUTED_BY:
+    for key in routed_by:
         if key in keys:
             text += "|" + ",".join(request.headers.texts(key))
     return f"{zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"
