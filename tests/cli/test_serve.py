@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 from subprocess import PIPE, Popen
+from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner, Result
@@ -263,4 +264,14 @@ def test_a_call_that_rings_holds_up_the_end_until_the_second_signal(tmp_path: Pa
         assert "503 " in answer.output
         assert answer.exit_code == 1
         assert server.process.poll() is None
+        assert server.end() == 0
+
+
+def test_metrics_are_announced_and_read(tmp_path: Path) -> None:
+    (tmp_path / "ringback.toml").write_text('[metrics]\nlisten = "127.0.0.1:0"\n')
+    with serving("--config", "ringback.toml", folder=tmp_path) as server:
+        [line] = [line for line in server.said if "metrics" in line]
+        assert ping(server.port).exit_code == 0
+        with urlopen(line.split()[1], timeout=PATIENCE) as answer:
+            assert 'sip_requests_total{method="OPTIONS"} 1.0' in answer.read().decode()
         assert server.end() == 0

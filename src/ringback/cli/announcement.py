@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("ringback.server")
 
 
-def announce(server: Server) -> None:
-    """On a terminal's standard error in colours; where lines are JSON or go into a file, there."""
+def announce(server: Server, metrics: str = "") -> None:
+    """On a terminal's standard error in colours; where lines are JSON or go into a file, there. `metrics` is where they are read."""
     config = server.config
     rows = [
         ("listening", _listening(server.transports.endpoints)),
@@ -36,6 +36,8 @@ def announce(server: Server) -> None:
     if config.trace.file is not None:
         rows.append(("trace", str(config.trace.file)))
     warnings = [("warning", text) for text in _tls_warnings(server)]
+    if metrics:
+        rows.append(("metrics", f"http://{metrics}/metrics"))
     if server.access is None:
         warnings.append(("warning", "no authentication: anybody may register as anybody, and call"))
     elif config.data is None:

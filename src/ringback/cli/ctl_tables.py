@@ -55,7 +55,7 @@ def status(result: dict[str, Any]) -> None:
         ("calls", f"{result['calls']} being set up"),
         ("under way", f"{result['under_way']} requests without a final answer"),
         ("transactions", f"{transactions['server']} server, {transactions['client']} client"),
-        ("connections", result["connections"]),
+        ("connections", ", ".join(f"{count} {name.lower()}" for name, count in result["connections"].items()) or 0),
         *[(name.replace("_", " "), count) for name, count in result["counts"].items() if count],
     ]
     grid = Table.grid(padding=(0, 2))

@@ -140,10 +140,10 @@ async def _run(config: Config, observer: Trace | None) -> None:
     except OSError as error:
         raise Fault(os_fault(error)) from None
     try:
-        async with Operation(server, _logger.warning):
+        async with Operation(server, _logger.warning) as operation:
             loop.add_signal_handler(signal.SIGHUP, _reload, server)
             with calmed():
-                announce(server)
+                announce(server, operation.metrics.place if operation.metrics is not None else "")
                 await _drained(server.leave, at_once)
     except OSError as error:
         raise Fault(os_fault(error)) from None

@@ -1,4 +1,4 @@
-"""What an operator has of a server that runs: the control socket."""
+"""What an operator has of a server that runs: the control socket, the metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ringback.server.control.control import Control, socket_path
 from ringback.server.control.methods import METHODS
 
 if TYPE_CHECKING:
+    from ringback.server.metrics import MetricsPage
     from ringback.server.server import Server
 
 
@@ -21,6 +22,7 @@ class Operation:
         self._server = server
         self._report = report
         self._control: Control | None = None
+        self.metrics: MetricsPage | None = None
 
     async def __aenter__(self) -> Self:
         """Raises `OSError` that names what could not be had."""
@@ -36,8 +38,24 @@ class Operation:
                 if error.errno != errno.ENAMETOOLONG or config.control.socket is not None:
                     raise
                 self._report(f"no control socket: {path}: {error.strerror}")
+        if config.metrics.listen is not None:
+            # Who does not ask for metrics does without the import.
+            from ringback.server.metrics import MetricsPage
+
+            self.metrics = MetricsPage(self._server)
+            try:
+                await self.metrics.open(config.metrics.listen)
+            except OSError:
+                await self.close()
+                raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hangs up on whoever watches."""
         if self._control is not None:
             await self._control.close()
+        if self.metrics is not None:
+            await self.metrics.close()

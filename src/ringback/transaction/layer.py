@@ -10,6 +10,7 @@ from ringback.address import Flow
 from ringback.message.derive import response_to
 from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
+from ringback.message.methods import METHODS
 from ringback.transaction.actions import leave_clients, leave_servers
 from ringback.transaction.events import Event, RequestReceived, StrayResponseReceived
 from ringback.transaction.interpreter import NEVER, Medium, start_rows
@@ -40,6 +41,9 @@ from ringback.transaction.matching import (
 from ringback.transaction.reply import is_multicast, reply_flow, stamp_source
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transaction.transaction import ClientTransaction, ServerTransaction, Transaction
+
+OTHER = "other"
+"""What counts for every method that nobody has heard of: there may be any number of them."""
 
 MAX_TRANSACTIONS = 250_000
 """How many transactions may live at once. A choice: a call through a proxy leaves four behind, three of them for 64*T1 = 32 s
@@ -85,6 +89,12 @@ class TransactionLayer(Medium):
         """CANCELs that matched an INVITE, but came from somewhere else."""
         self.shed_requests = 0
         """Requests refused because of `max_transactions`."""
+        self.repeated_requests = 0
+        """Requests that came again."""
+        self.requests = dict.fromkeys((*sorted(METHODS), OTHER), 0)
+        """Requests by their method, repetitions left out."""
+        self.responses = [0] * 700
+        """Responses sent, by their status, repetitions left out."""
 
     # From the network
 
@@ -118,6 +128,13 @@ class TransactionLayer(Medium):
         method = request.method
         key = request_key(request, via)
         transaction = self.servers.get(key)
+        if transaction is None or method == "ACK":
+            try:
+                self.requests[method] += 1
+            except KeyError:
+                self.requests[OTHER] += 1
+        else:
+            self.repeated_requests += 1
         if method == "ACK":
             if via.host != flow.remote[0] or len(via.params) != 1:
                 stamp_source(request, flow)
@@ -159,6 +176,7 @@ class TransactionLayer(Medium):
     def _shed(self, request: Request, back: Flow, key: str) -> None:
         """Refuses a request without a transaction (§8.2.7, §21.5.4): one message for one, its To tag the same each time."""
         self.shed_requests += 1
+        self.responses[503] += 1
         response = response_to(request, 503, tag=f"{crc32(key.encode('utf-8', 'surrogateescape')):08x}")
         # 5 to 15 s, so that those refused together do not come back together.
         response.headers.append("Retry-After", 5 + int(10 * self._chance()))
@@ -210,6 +228,7 @@ class TransactionLayer(Medium):
         row = transaction.rows.get(INPUT_OF_STATUS[status])
         if row is None:
             return
+        self.responses[status] += 1
         if status >= 300 and is_old_key(transaction.key):
             self._expect_old_ack(transaction, response)
         self.step(transaction, row, now, response)
@@ -228,6 +247,7 @@ class TransactionLayer(Medium):
         The same request again is a new request, the ACK of this response an ACK without a transaction.
         """
         if not transaction.is_terminated:
+            self.responses[response.status] += 1
             self.outgoing.append((response.to_bytes(), transaction.flow))
             self.abandon(transaction)
 

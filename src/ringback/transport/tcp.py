@@ -139,7 +139,7 @@ class TcpTransport:
         self._by_peer[*flow.remote[:2], domain] = connection
         if is_accepted:
             self._per_address[address_key(flow.host)] += 1
-        self.user.counts.connections = len(self._connections)
+        self.user.counts.by_transport[self.transport] = len(self._connections)
         return connection
 
     def unlist(self, connection: Connection) -> None:
@@ -167,7 +167,7 @@ class TcpTransport:
                 loop.call_soon(self._fail, flow, reason)
             if self.user.closed is not None:
                 loop.call_soon(self._tell_closed, flow)
-        self.user.counts.connections = len(self._connections)
+        self.user.counts.by_transport[self.transport] = len(self._connections)
         if self._emptied is not None and not self._connections:
             self._emptied.set()
 

@@ -8,6 +8,7 @@ from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
+from ringback.server.config.metrics import MetricsConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
@@ -28,6 +29,7 @@ __all__ = [
     "DrainConfig",
     "LimitsConfig",
     "LogConfig",
+    "MetricsConfig",
     "ProxyConfig",
     "RegistrarConfig",
     "RelayConfig",

@@ -19,6 +19,7 @@ from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
+from ringback.server.config.metrics import MetricsConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
@@ -98,6 +99,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drain: DrainConfig = DrainConfig()
     control: ControlConfig = ControlConfig()
     log: LogConfig = LogConfig()
+    metrics: MetricsConfig = MetricsConfig()
     aliases: Annotated[
         dict[str, list[str] | str],
         Meta(

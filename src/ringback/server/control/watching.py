@@ -41,7 +41,7 @@ def status(server: "Server") -> dict[str, Any]:
         "calls": sum(one.method == "INVITE" and one.state == PROCEEDING for one in layer.servers.values()),
         "under_way": core.proxy.unanswered,
         "transactions": {"server": len(layer.servers), "client": len(layer.clients)},
-        "connections": server.transports.counts.connections,
+        "connections": server.transports.counts.by_transport,
         "counts": {
             **{name: getattr(server.counts, name) for name in server.counts.__slots__},
             "shed_requests": layer.shed_requests,
