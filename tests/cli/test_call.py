@@ -237,7 +237,7 @@ def test_on_a_terminal_the_state_stands_below_the_lines() -> None:
         (["bob@b.test", "--user", "\x1b[2J@"], "ringback: --user: \\x1b[2J@ is no SIP URI"),
         (["bob@b.test", "--proxy", "!"], "ringback: --proxy: ! is no SIP URI: malformed SIP URI"),
         (["bob@b.test", "--password", "x"], "ringback: a password is somebody's: name --user too"),
-        (["bob@b.test", "--listen", "5060"], "ringback: --listen 5060: must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT"),
+        (["bob@b.test", "--listen", "5060"], "ringback: --listen 5060: must be written udp://ADDRESS:PORT, likewise tcp, tls, ws and wss"),
         (["b.test", "--listen", "udp://192.0.2.99:1"], "ringback: cannot listen: Cannot assign requested address: UDP 192.0.2.99:1"),
         (["bob@b.test", "--ring-for", "soon"], "'--ring-for': 'soon' is no duration such as 500ms, 2s, 1m30s or 1h"),
         (["bob@b.test", "--ring-for", "2h"], "Invalid value for '--ring-for': '2h' is not from 1s to 1h"),

@@ -58,7 +58,7 @@ def test_hup_reads_the_users_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--listen", "127.0.0.1"], "--listen: '127.0.0.1': must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT"),
+        (["--listen", "127.0.0.1"], "--listen: '127.0.0.1': must be written udp://ADDRESS:PORT, likewise tcp, tls, ws and wss"),
         (
             ["--domain", "sip:a.test"],
             "--domain: 'sip:a.test' is no domain; allowed is a host name or address such as example.org, [::1] or 192.0.2.1",

@@ -108,7 +108,7 @@ def test_the_limits_of_connections() -> None:
         ('auth = "none"\nlisten = []', 'ringback.toml: listen: must name at least one address, such as "udp://0.0.0.0:5060"'),
         (
             'auth = "none"\nlisten = ["127.0.0.1:5060"]',
-            "ringback.toml: listen[0]: '127.0.0.1:5060': must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT",
+            "ringback.toml: listen[0]: '127.0.0.1:5060': must be written udp://ADDRESS:PORT, likewise tcp, tls, ws and wss",
         ),
         (
             'auth = "none"\nlisten = ["udp://127.0.0.1:5060", "udp://127.0.0.1"]',
@@ -164,8 +164,8 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, text: str, se
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
-        ("ws://127.0.0.1:5061", "the transport 'ws' is not built yet; allowed are udp, tcp and tls"),
-        ("http://127.0.0.1", "the transport 'http' is unknown; allowed are udp, tcp and tls"),
+        ("ws://127.0.0.1:8080/ws", "an address and a port, no path: that is `path` in [websocket]"),
+        ("http://127.0.0.1", "the transport 'http' is unknown; allowed are udp, tcp, tls, ws and wss"),
         ("udp://::1:5060", "an IPv6 address is written [::1]:5060"),
         ("udp://[::1", "an IPv6 address is written [::1]:5060"),
         ("udp://[::1]5060", "an IPv6 address is written [::1]:5060"),

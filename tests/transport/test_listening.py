@@ -27,7 +27,7 @@ def test_a_listening_point_is_a_transport_an_address_and_a_port(uri: str, transp
     ("uri", "fault"),
     [
         ("127.0.0.1:5060", "must be written udp://ADDRESS:PORT"),
-        ("ws://127.0.0.1", "'ws' is not built yet"),
+        ("wss://127.0.0.1/ws", "no path"),
         ("sctp://127.0.0.1", "'sctp' is unknown"),
         ("udp://::1", "an IPv6 address is written"),
         ("udp://[::1", "an IPv6 address is written"),

@@ -7,8 +7,9 @@ from ipaddress import ip_network
 import pytest
 
 from ringback.transport.limits import WebSocketRules
+from ringback.transport.origins import Origins
 from ringback.transport.websocket import ServerWebSocket
-from ringback.transport.websocket_admission import Admission, Origins
+from ringback.transport.websocket_admission import Admission
 from tests.transport.party import options
 from tests.transport.websockets import KEY, frame, handshake
 

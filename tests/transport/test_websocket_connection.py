@@ -250,3 +250,15 @@ def test_who_only_calls_may_be_silent_until_it_does() -> None:
         assert bob.transports.counts.overdue == 0
 
     run(scene())
+
+
+@pytest.mark.asyncio
+async def test_the_operator_hears_of_a_page_that_may_not_connect() -> None:
+    async with party("WS", websocket=WebSocketRules(origins=())) as (server, [endpoint]):
+        with peer(endpoint.port) as sock:
+            await write(sock, handshake(Origin="https://evil.test\x9b31m"))
+            answer = await read_to_end(sock)
+            assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        [line] = server.lines
+        assert line.startswith("WS from 127.0.0.1:")
+        assert "A page of https://evil.test\\xc2\\x9b31m may not connect here" in line

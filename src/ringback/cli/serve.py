@@ -51,7 +51,7 @@ def _print_example(context: click.Context, _parameter: click.Parameter, is_asked
     "--listen",
     multiple=True,
     metavar="URI",
-    help="udp://ADDRESS:PORT, tcp://… or tls://…; may be repeated.  [default: udp://0.0.0.0:5060]",
+    help="udp://ADDRESS:PORT, tcp://…, tls://…, ws://… or wss://…; may be repeated.  [default: udp://0.0.0.0:5060]",
 )
 @click.option("--data", metavar="FOLDER", help="What must survive a restart; :memory: keeps nothing.  [default: ~/.local/share/ringback]")
 @click.option("--auth", metavar="none|digest", help="Who may register and call: users with a password, or everybody.  [default: digest]")

@@ -113,6 +113,7 @@ class Server:
                 message_limits=config.limits.message,
                 stream_limits=config.limits.stream,
                 tls=self.tls,
+                websocket=config.websocket.rules(is_open=config.auth == "none"),
                 report=self._report,
             )
             undo.push_async_callback(self.transports.close)

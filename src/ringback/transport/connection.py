@@ -93,8 +93,7 @@ class Connection(asyncio.BufferedProtocol):
     def take(self, data: bytes) -> None:
         """Cuts what came into messages and passes them on."""
         owner = self._owner
-        if not self._has_spoken and data.startswith(_CLIENT_HELLO):
-            self._refuse_tls()
+        if self.has_met_tls(data):
             return
         parser = self._parser
         parser.feed(data)
@@ -119,15 +118,19 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(message, Malformed) and message.is_fatal:
             self.end()
 
-    def _refuse_tls(self) -> None:
-        """Somebody speaks TLS to a port that does not, and would wait for an answer: here is one in his own language."""
+    def has_met_tls(self, data: bytes) -> bool:
+        """Whether somebody speaks TLS to a port that does not, and would wait for an answer: here is one in his own language."""
+        if self._has_spoken or not data.startswith(_CLIENT_HELLO):
+            return False
         flow = self.flow
         self._owner.user.complain(
             "TLS on a plain port",
             f"{flow.endpoint.transport} from {host_port(flow.host, flow.port)} to {flow.endpoint.sent_by} refused: it speaks TLS",
         )
-        self.write(_UNEXPECTED)
+        assert self._transport is not None
+        self._transport.write(_UNEXPECTED)
         self.end()
+        return True
 
     def write(self, data: bytes) -> None:
         """Writes one message to the open stream."""

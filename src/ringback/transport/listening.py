@@ -39,10 +39,11 @@ def listening_point(uri: str, advertised: str | None = None) -> Endpoint:
     scheme, separator, rest = uri.partition("://")
     transport = scheme.upper()
     if not separator:
-        raise ValueError("must be written udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT")
-    if transport not in ("UDP", "TCP", "TLS"):
-        fault = "not built yet" if transport in DEFAULT_PORTS else "unknown"
-        raise ValueError(f"the transport {_shown(scheme)} is {fault}; allowed are udp, tcp and tls")
+        raise ValueError("must be written udp://ADDRESS:PORT, likewise tcp, tls, ws and wss")
+    if transport not in DEFAULT_PORTS:
+        raise ValueError(f"the transport {_shown(scheme)} is unknown; allowed are udp, tcp, tls, ws and wss")
+    if transport in ("WS", "WSS") and "/" in rest:
+        raise ValueError("an address and a port, no path: that is `path` in [websocket]")
     if rest.startswith("["):
         host, bracket, port = rest[1:].partition("]")
         if not bracket or port[:1] not in ("", ":"):

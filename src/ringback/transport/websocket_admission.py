@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -10,7 +9,8 @@ from typing import NamedTuple
 
 from websockets.datastructures import Headers
 
-from ringback.transport.limits import ANY_ORIGIN, WebSocketRules
+from ringback.transport.limits import WebSocketRules
+from ringback.transport.origins import Origins
 
 SUBPROTOCOL = "sip"
 
@@ -20,43 +20,6 @@ WHAT_THIS_IS = (
     "\n"
     "A reverse proxy in front of it has to pass on the header fields Upgrade and Connection.\n"
 )
-
-
-class Origins:
-    """The pages that may connect, by their origin (RFC 6454): `https://phone.example.org`, `https://*.example.org`, `*` for every one.
-
-    Only a browser names an origin, and only there a page acts for a user who knows nothing of it: whoever names none is let in.
-    """
-
-    __slots__ = ("_endings", "_exact", "_is_any")
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        """Raises `ValueError` that says how an origin is written."""
-        self._exact: set[str] = set()
-        self._endings: list[tuple[str, str]] = []
-        self._is_any = False
-        for text in allowed:
-            scheme, separator, host = text.lower().partition("://")
-            if text == ANY_ORIGIN:
-                self._is_any = True
-            elif text == "null":
-                # What a browser says of a page that came from a file (RFC 6454 §6.2).
-                self._exact.add(text)
-            elif scheme not in ("http", "https") or not separator or not host or any(one in host for one in "/?#@, "):
-                raise ValueError("an origin is written https://HOST or http://HOST:PORT, without a path; * is every page")
-            elif "*" in host.removeprefix("*."):
-                raise ValueError("only a whole first label may be *, as in https://*.example.org")
-            elif host.startswith("*."):
-                self._endings.append((f"{scheme}://", host[1:]))
-            else:
-                self._exact.add(f"{scheme}://{host}")
-
-    def allow(self, origin: str) -> bool:
-        """Whether a page of this origin may connect."""
-        if self._is_any:
-            return True
-        origin = origin.lower()
-        return origin in self._exact or any(origin.startswith(scheme) and origin.endswith(end) for scheme, end in self._endings)
 
 
 class Refusal(NamedTuple):
@@ -85,7 +48,8 @@ class Admission:
             return Refusal(HTTPStatus.UPGRADE_REQUIRED, WHAT_THIS_IS)
         for origin in headers.get_all("Origin"):
             if not self._origins.allow(origin):
-                text = f"A page of {origin[:100]} may not connect here: `origins` in [websocket] does not name it.\n"
+                shown = origin[:100].encode("ascii", "backslashreplace").decode()
+                text = f"A page of {shown} may not connect here: `origins` in [websocket] does not name it.\n"
                 return Refusal(HTTPStatus.FORBIDDEN, text)
         offered = [one.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
         if SUBPROTOCOL not in offered:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets.frames import CloseCode
 from websockets.uri import WebSocketURI
 
+from ringback.address import host_port
 from ringback.transport.connection import OPEN, OPENING, Connection, Framing
 from ringback.transport.limits import WebSocketRules
 from ringback.transport.tcp import TcpTransport
 from ringback.transport.websocket import ClientWebSocket, ServerWebSocket, WebSocket
-from ringback.transport.websocket_admission import Admission
+from ringback.transport.websocket_admission import Admission, Refusal
 
 if TYPE_CHECKING:
     from ringback.address import Flow
@@ -54,6 +56,8 @@ class WebSocketConnection(Connection):
         self._was_asked = False
         websocket = self._websocket
         if self.state == OPENING:
+            if self.is_accepted and self.has_met_tls(data):
+                return
             websocket.feed(data)
             data = b""
             if websocket.is_open and self._is_taken():
@@ -67,7 +71,9 @@ class WebSocketConnection(Connection):
         if websocket.fault is not None:
             self.abort(websocket.fault)
         elif websocket.is_dead:
-            self._owner.user.counts.refused += self.state == OPENING
+            if isinstance(websocket, ServerWebSocket) and websocket.refusal is not None:
+                self._owner.user.counts.refused += 1
+                self._complain(websocket.refusal)
             self.end()
 
     def _is_taken(self) -> bool:
@@ -79,6 +85,14 @@ class WebSocketConnection(Connection):
             return True
         websocket.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
         return False
+
+    def _complain(self, refusal: Refusal) -> None:
+        """A page that may not connect is the operator's affair; whatever else knocks here is not."""
+        if refusal.status is HTTPStatus.FORBIDDEN:
+            flow = self.flow
+            peer = host_port(flow.host, flow.port)
+            line = f"{flow.endpoint.transport} from {peer} to {flow.endpoint.sent_by} refused: {refusal.text.strip()}"
+            self._owner.user.complain("page over WebSocket", line)
 
     def write(self, data: bytes) -> None:
         """Writes one message to the open stream."""

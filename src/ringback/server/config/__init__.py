@@ -17,6 +17,7 @@ from ringback.server.config.tls import CertificateConfig, TlsConfig
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
 from ringback.server.config.value import domain_name
+from ringback.server.config.websocket import WebSocketConfig
 
 __all__ = [
     "IN_MEMORY",
@@ -37,6 +38,7 @@ __all__ = [
     "TlsConfig",
     "TraceConfig",
     "TransportConfig",
+    "WebSocketConfig",
     "default_data_folder",
     "domain_name",
     "shown",

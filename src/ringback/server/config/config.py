@@ -28,6 +28,7 @@ from ringback.server.config.tls import TlsConfig
 from ringback.server.config.trace import TraceConfig
 from ringback.server.config.transport import TransportConfig
 from ringback.server.config.value import domain_name, domain_names
+from ringback.server.config.websocket import WebSocketConfig
 from ringback.transport.listening import listening_point
 
 IN_MEMORY = ":memory:"
@@ -58,9 +59,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: Annotated[
         list[str],
         Meta(
-            description="Where to listen: udp://ADDRESS:PORT, tcp://… or tls://…, IPv6 in brackets; port 5060, for tls "
-            "5061, unless named, 0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1). Where a certificate is named "
-            "and this is not, tls://0.0.0.0:5061 as well."
+            description="Where to listen: udp://ADDRESS:PORT, tcp://…, tls://…, for browsers ws://… or wss://…, IPv6 in brackets; port "
+            "5060, for tls 5061, ws 80, wss 443, unless named, 0 for any free one. TCP comes with every UDP port (RFC 3261 §18.2.1). "
+            "Where a certificate is named and this is not, tls://0.0.0.0:5061 as well."
         ),
     ] = msgspec.field(default_factory=lambda: [DEFAULT_LISTEN])
     advertise: Annotated[
@@ -96,6 +97,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trace: TraceConfig = TraceConfig()
     transport: TransportConfig = TransportConfig()
     tls: TlsConfig = msgspec.field(default_factory=TlsConfig)
+    websocket: WebSocketConfig = msgspec.field(default_factory=WebSocketConfig)
     drain: DrainConfig = DrainConfig()
     control: ControlConfig = ControlConfig()
     log: LogConfig = LogConfig()

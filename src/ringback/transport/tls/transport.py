@@ -13,7 +13,7 @@ from ringback.transport.connection import Connection
 from ringback.transport.limits import StreamLimits
 from ringback.transport.tcp import TcpTransport
 from ringback.transport.tls.contexts import Contexts
-from ringback.transport.tls.identity import identities_of, numeric
+from ringback.transport.tls.identity import Identities, identities_of, numeric
 from ringback.transport.tls.stream import TlsStream
 from ringback.transport.tls.x509 import Certificate
 from ringback.transport.user import TransportUser
@@ -59,12 +59,20 @@ class TlsTransport(TcpTransport):
         octets = tls.getpeercert(binary_form=True)
         if octets is not None:
             try:
-                connection.peer = identities_of(Certificate.from_der(octets))
+                connection.peer = self.identities(Certificate.from_der(octets))
             except ValueError as error:
                 return f"shows a certificate that {error}"
-        if connection.is_accepted or connection.peer.covers(connection.domain):
+        if connection.is_accepted or self.is_meant(connection):
             return None
         return f"shows a certificate for {connection.peer}, not for {connection.domain}"
+
+    def identities(self, certificate: Certificate) -> Identities:
+        """Whom a valid certificate names."""
+        return identities_of(certificate)
+
+    def is_meant(self, connection: Connection) -> bool:
+        """Whether the server at the other end is the one that the connection was opened for."""
+        return connection.peer.covers(connection.domain)
 
     def stuck(self, connection: Connection) -> None:
         """Gives up a connection that does not come about in time, and says so."""
