@@ -46,7 +46,7 @@ def test_an_example_runs_and_shows_what_it_promises(example: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "decision"),
     [
-        ("sip:support@example.com", "Forward(sip:ann@example.com, sip:bob@example.com)"),
+        ("sip:support@example.com", "Forward(sip:ann@example.com, sip:bob@example.com, one_by_one=True, ring_for=20)"),
         ("sip:old-number@example.com", "Redirect(sip:new-number@example.com, status=301)"),
         ("sip:carol@example.com", "Forward(sip:carol@192.0.2.7)"),
         ("sip:nobody@example.com", "Reject(404, 'Not Found')"),

@@ -69,7 +69,7 @@ def test_every_field_that_is_kept_comes_back_as_it_was(user: str, value: str, ca
         again = Location(store, clock=lambda: 1_000.0, wall=lambda: registering.WALL)
         assert kept_by(again) == before
         tables = {row[0] for row in store.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        assert tables == {"meta", "secret", "binding", "user"}
+        assert tables == {"meta", "secret", "binding", "user", "forwarding"}
         house.location.close()
         again.close()
         store.close()

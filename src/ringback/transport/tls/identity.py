@@ -11,7 +11,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
 from ringback.transport.tls.x509 import Certificate
 
-_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*", re.ASCII)
+_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]{0,62}+(?>(?:\.[a-z0-9_][a-z0-9_-]{0,62}+)*)", re.ASCII)
 
 # Names of a peer that a line for the operator shows.
 _SHOWN = 5
