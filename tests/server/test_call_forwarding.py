@@ -123,3 +123,53 @@ async def test_a_chain_is_only_so_long() -> None:
         arranged(house, **{f"u{n}": Forwarding(always=f"sip:u{n + 1}@{DOMAIN}") for n in range(9)})
         alice.ask("INVITE", f"sip:u0@{DOMAIN}")
         await alice.hears("482 INVITE")
+
+
+@simulated
+async def test_2_8_who_is_busy_has_somebody_else_called() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        carol = await house.party("carol", q=1.0)
+        arranged(house, bob=Forwarding(busy=f"sip:carol@{DOMAIN}"))
+        alice.ask("INVITE")
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 486)
+        await bob.hears("ACK")
+        invite = await carol.hears("INVITE")
+        carol.reply(invite, 200)
+        await alice.hears("200 INVITE")
+
+
+@simulated
+async def test_2_9_who_does_not_answer_in_time_has_somebody_else_called() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        carol = await house.party("carol", q=1.0)
+        arranged(house, bob=Forwarding(no_answer=f"sip:carol@{DOMAIN}", ring_for=20))
+        alice.ask("INVITE")
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        await carol.hears_nothing(19)
+        bob.reply(await bob.hears("CANCEL"), 200)
+        bob.reply(invite, 487)
+        await bob.hears("ACK")
+        carol.reply(await carol.hears("INVITE"), 200)
+        await alice.hears("200 INVITE")
+
+
+@simulated
+async def test_two_who_are_busy_do_not_send_a_caller_round() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        carol = await house.party("carol", q=1.0)
+        arranged(house, bob=Forwarding(busy=f"sip:carol@{DOMAIN}"), carol=Forwarding(busy=f"sip:bob@{DOMAIN}"))
+        alice.ask("INVITE")
+        await alice.hears("100 INVITE")
+        for phone in (bob, carol):
+            phone.reply(await phone.hears("INVITE"), 486)
+            await phone.hears("ACK")
+        await alice.hears("486 INVITE")
+        assert len(bob.heard) == 2
