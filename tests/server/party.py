@@ -74,6 +74,12 @@ class Party:
         await self.transports.open("TCP", self.host, self.port)
         return self
 
+    async def loses_connections(self) -> None:
+        """Every connection of its own breaks."""
+        for connection in list(self.transports._transports["TCP"]._connections.values()):  # type: ignore[attr-defined]
+            connection.abort()
+        await asyncio.sleep(0.1)
+
     @property
     def uri(self) -> str:
         """Where the party is reached."""

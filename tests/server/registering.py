@@ -11,6 +11,7 @@ from ringback.server.domains import Domains
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.nat import Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar import Registrar
 from ringback.server.store import Store
@@ -26,8 +27,14 @@ class House:
     """A registrar with clocks that stand still, and what it answered, in order."""
 
     def __init__(
-        self, config: RegistrarConfig, store: Store | None = None, domains: Sequence[str] = ("example.com", "example.org")
+        self,
+        config: RegistrarConfig,
+        store: Store | None = None,
+        domains: Sequence[str] = ("example.com", "example.org"),
+        *,
+        helps: bool = False,
     ) -> None:
+        """`helps` those behind a NAT."""
         self.now = 1_000.0
         self.endpoint = Endpoint("UDP", "192.0.2.100", 5060)
         self.domains = Domains(domains, [self.endpoint])
@@ -45,6 +52,7 @@ class House:
             refuse=self._refuse,  # type: ignore[arg-type]
             token=lambda: "tag0123456789abc",
             flows=self.flows,
+            nat=Nat(self.domains, self.flows, self.location, is_on=helps, is_open=True),
             gruus=self.gruus,
             wall=lambda: WALL + self.now - 1_000,
         )

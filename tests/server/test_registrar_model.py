@@ -14,6 +14,7 @@ from ringback.server.domains import Domains
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.nat import Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar import Registrar
 from ringback.server.store import Store
@@ -46,14 +47,16 @@ class RegistrarAndModel(RuleBasedStateMachine):
     def start(self) -> None:
         self.store = Store(self.folder.name)
         self.location = Location(self.store, clock=lambda: self.now, wall=lambda: 1_800_000_000 + self.now)
+        domains, flows = Domains(["example.com"], [self.endpoint]), Flows(b"key", "run")
         self.registrar = Registrar(
             self.location,
-            Domains(["example.com"], [self.endpoint]),
+            domains,
             RegistrarConfig(max_contacts=MOST),
             respond=self.respond,  # type: ignore[arg-type]
             refuse=self.refuse,  # type: ignore[arg-type]
             token=lambda: "tag",
-            flows=Flows(b"key", "run"),
+            flows=flows,
+            nat=Nat(domains, flows, self.location, is_on=True, is_open=True),
             gruus=Gruus(b"key"),
         )
 
@@ -72,6 +75,7 @@ class RegistrarAndModel(RuleBasedStateMachine):
 
     def send(self, user: str, call: str, number: int, *lines: tuple[str, str]) -> int:
         fields = [
+            ("Via", f"SIP/2.0/UDP {SOURCE};branch=z9hG4bK{user}"),
             ("To", f"<sip:{user}@example.com>"),
             ("From", "<sip:x@example.com>;tag=1"),
             ("Call-ID", call),

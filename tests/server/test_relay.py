@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ringback.message.message import Response
-from tests.server.party import SERVER, House, simulated
+from tests.server.party import SERVER, House, kind_of, simulated
 from tests.server.proving import answering, guarded, guest
 
 # How an inner host may be written in a URI or Via.
@@ -148,7 +148,8 @@ async def test_a_stranger_registers_no_inner_host() -> None:
             mallory.ask("INVITE", f"sip:u{index}@example.com")
         await asyncio.sleep(40)
         assert strangers(house, {mallory.host}) == []
-        assert {heard.message.status for heard in mallory.heard} <= {400, 403, 404}  # type: ignore[union-attr]
+        # What was bound all the same is bound to the flow it came over: who registers another place calls himself.
+        assert "INVITE" in {kind_of(heard.message) for heard in mallory.heard}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from ringback.address import Endpoint, Flow
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
-from ringback.server.config import AccessConfig
+from ringback.server.config import AccessConfig, NatConfig
 from ringback.server.logs import SECURITY
 from ringback.server.security import MOST_A_SECOND, MOST_OF_ONE_SOURCE, SecurityLog
 from tests.server.party import DOMAIN, SERVER, House, Party, simulated
@@ -90,7 +90,7 @@ async def test_a_way_to_others_that_is_denied(caplog: pytest.LogCaptureFixture) 
 
 @simulated
 async def test_a_phone_set_up_wrongly_is_no_attacker(caplog: pytest.LogCaptureFixture) -> None:
-    async with House() as house:
+    async with House(nat=NatConfig(mode="off")) as house:
         alice = await house.party("alice")
         alice.send(asking(alice, contact="<sip:alice@192.0.2.250>"))
         await alice.hears("403 REGISTER")

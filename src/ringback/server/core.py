@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.errors import SipParseError
@@ -18,6 +19,7 @@ from ringback.server.domains import Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.nat import FlowGone, Nat
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
@@ -83,6 +85,7 @@ class ServerCore:
                 is_spiral=self._is_spiral,
                 security=self._security,
             )
+        self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
         self.proxy = Proxy(
             self.stack,
             domains,
@@ -92,6 +95,7 @@ class ServerCore:
             sources=self.sources,
             determine=self.determination.determine,
             resolve=self.determination.resolve,
+            party_of=partial(self.nat.party, is_trusted=not self._is_confined),
             refuse=self._refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,
@@ -111,6 +115,7 @@ class ServerCore:
             refuse=self._uas.refuse,
             token=token,
             flows=flows,
+            nat=self.nat,
             gruus=gruus,
         )
 
@@ -154,12 +159,26 @@ class ServerCore:
             if refusal is not None:
                 self._refuse(transaction, request, refusal)
             elif not place.is_here or not self._is_for_us(event, transaction, place, now):
-                self.proxy.forward(event, place, self._ways_of(proof, host), now)
+                down = self._way_down(request, place, proof)
+                self.proxy.forward(event, place, self._ways_of(proof, host), now, down)
+        except FlowGone:
+            if event.transaction is not None:
+                self._refuse(event.transaction, request, Reject(430))
         except SipParseError as error:
             if event.transaction is not None:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
+
+    def _way_down(self, request: Request, place: Place, proof: str) -> Flow | None:
+        """The flow that a request of a proven dialog goes down; None where Route or Request-URI lead. Raises `FlowGone` if nothing does."""
+        name = self.record_route.flow_name(proof, request)
+        if not name or "route" in request.headers.keys:
+            return None
+        flow = self.nat.way_down(name, request)
+        if flow is None and (place.address is None or not self.record_route.is_party(proof, place.address)):
+            raise FlowGone(name)
+        return flow
 
     def _pass_ack(self, request: Request, flow: Flow, proof: str, standing: int, now: float) -> None:
         """Passes on an ACK whose dialog is proven. Nobody may challenge it (§22.1): it passes or vanishes."""
@@ -172,7 +191,8 @@ class ServerCore:
             if access is not None:
                 # An ACK repeats what its INVITE had for us (§22.1); that has been read.
                 access.consume(request)
-            self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now)
+            down = self._way_down(request, place, proof)
+            self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now, down)
 
     def _ways_of(self, proof: str, source: str) -> Callable[[str], bool]:
         """Which numeric addresses a request of a proven dialog may be sent to."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 
 from ringback.address import DEFAULT_PORTS, Flow, Target
 from ringback.message.fields.via import Via
 from ringback.message.message import Request
+
+_PRIVATE = [
+    ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+]
 
 
 def stamp_source(request: Request, flow: Flow) -> None:
@@ -35,6 +41,16 @@ def is_multicast(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
+def is_private(host: str) -> bool:
+    """Whether a host is a numeric address that means nothing outside its own network (RFC 1918, RFC 6598, RFC 3927, RFC 4193)."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
 def reply_flow(via: Via, flow: Flow) -> Flow:
     """The flow that answers a request which came over `flow` with this topmost Via.
 
@@ -52,7 +68,9 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
         host = endpoint.host
     # Departs from RFC 3261 §18.2.2: no maddr is followed but the group that the request itself was sent to, or any stranger could aim our
     # responses at third parties.
-    elif port == remote[1] or "rport" in params:
+    elif port == remote[1] or "rport" in params or (via.host != host.partition("%")[0] and is_private(via.host)):
+        # Departs from RFC 3261 §18.2.2: who is somewhere else than at the private address he names is behind a NAT, where the port of the
+        # sent-by leads to nobody, whether or not he knows of RFC 3581.
         return flow
     return Flow(endpoint, (host, port) if len(remote) == 2 else (host, port, *remote[2:]))
 

@@ -9,6 +9,7 @@ from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
 from ringback.server.config.metrics import MetricsConfig
+from ringback.server.config.nat import NatConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
@@ -31,6 +32,7 @@ __all__ = [
     "LimitsConfig",
     "LogConfig",
     "MetricsConfig",
+    "NatConfig",
     "ProxyConfig",
     "RegistrarConfig",
     "RelayConfig",

@@ -20,6 +20,7 @@ from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
 from ringback.server.config.metrics import MetricsConfig
+from ringback.server.config.nat import NatConfig
 from ringback.server.config.proxy import ProxyConfig
 from ringback.server.config.registrar import RegistrarConfig
 from ringback.server.config.relay import RelayConfig
@@ -90,6 +91,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_factory=dict
     )
     registrar: RegistrarConfig = RegistrarConfig()
+    nat: NatConfig = NatConfig()
     proxy: ProxyConfig = ProxyConfig()
     limits: LimitsConfig = LimitsConfig()
     access: AccessConfig = msgspec.field(default_factory=AccessConfig)

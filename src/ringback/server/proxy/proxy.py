@@ -86,13 +86,15 @@ class Proxy:
         resolve: Resolve,
         flows: Flows,
         via: ComputedVia,
+        party_of: Callable[[Request, Flow], str],
         refuse: Refuse,
         relays_to: Callable[[str], bool],
         access: Access | None,
         token: Callable[[], str],
     ) -> None:
-        """`relays_to(host)` says whether requests may go to a domain not served; `access` who must prove what, None where nobody has to;
-        `token` gives unpredictable text for branches, `via` those of what is forwarded without state.
+        """`party_of` says of who begins a dialog how it is reached, as `RecordRoute` takes it; `relays_to(host)` whether requests may go to
+        a domain not served; `access` who must prove what, None where nobody has to; `token` gives unpredictable text for branches, `via`
+        those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
         self.max_branches = config.max_branches
@@ -109,6 +111,7 @@ class Proxy:
         self._sources = sources
         self._determine = determine
         self._flows = flows
+        self._party_of = party_of
         self._relays_to = relays_to
         self._access = access
         self._token = token
@@ -120,10 +123,11 @@ class Proxy:
             return None
         return preprocess(request, flow.endpoint, self._domains, self._record_route)
 
-    def forward(self, event: RequestReceived, place: Place, may_lead: MayLead | None, now: float) -> None:
+    def forward(self, event: RequestReceived, place: Place, may_lead: MayLead | None, now: float, down: Flow | None = None) -> None:
         """Forwards a request that is not for the server itself.
 
         `place` is what its Request-URI means; `may_lead` says where a request of a proven dialog may go, None stands for any other request.
+        `down` is the flow it goes down, wherever its Request-URI leads.
         """
         request = event.request
         transaction = event.transaction
@@ -147,7 +151,7 @@ class Proxy:
             if refusal is not None:
                 self.refuse(transaction, request, refusal)
                 return
-        else:
+        elif down is None:
             may_lead = self.way(request, place, may_lead)
             if may_lead is None:
                 self.refuse(transaction, request, Reject(403, "Relaying Denied"))
@@ -158,14 +162,14 @@ class Proxy:
             return
         is_invite = request.method == "INVITE"
         stays = self._config.record_route and may_begin_dialog(request.method)
-        begins = (request.call_id, request.from_tag or "", event.flow.host) if stays else None
+        begins = (request.call_id, request.from_tag or "", self._party_of(request, event.flow)) if stays else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
-        if may_lead is not None and ("route" in request.headers.keys or not self._names_address_of_record(place)):
-            if self.stateless.is_used and self.stateless.is_within(request):
+        if may_lead is not None and (down is not None or "route" in request.headers.keys or not self._names_address_of_record(place)):
+            if down is None and self.stateless.is_used and self.stateless.is_within(request):
                 self.stateless.pass_on(context, request, may_lead, now)
             else:
                 self.keep(context, request, now)
-                context.pass_on(request, may_lead, now)
+                context.pass_on(request, may_lead, now, down)
             return
         decision = self.target_of(request, place)
         if decision is None:
@@ -234,9 +238,14 @@ class Proxy:
             return self._config.max_breadth
         return min(given, self._config.max_breadth)
 
-    def forward_ack(self, request: Request, flow: Flow, place: Place, may_lead: MayLead, now: float) -> None:
+    def forward_ack(self, request: Request, flow: Flow, place: Place, may_lead: MayLead, now: float, down: Flow | None = None) -> None:
         """Passes on an ACK that no transaction took, the ACK of a 2xx (§16.6, RFC 6026 §7.1), within a dialog that is proven."""
         try:
+            if down is not None:
+                if request.max_forwards != 0:
+                    via = f"{down.endpoint.via}z9hG4bK{self._token()}"
+                    self._stack.layer.outgoing.append((forwarded(request, request.uri_text, self.breadth(request), (), via), down))
+                return
             if self.stateless.is_used and self.stateless.is_within(request):
                 self.stateless.follow_stray(request, flow, None, place, may_lead, now)
                 return
@@ -326,9 +335,7 @@ class Proxy:
             self.resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
         return targets
 
-    def send(
-        self, copy: Request, uri: str, way: Target | Flow, branch: Branch, now: float, *, any_size: bool
-    ) -> ClientTransaction | None:
+    def send(self, copy: Request, uri: str, way: Target | Flow, branch: Branch, now: float, *, any_size: bool) -> ClientTransaction | None:
         """Forwards a copy in a client transaction of its own (§16.6 items 8 to 10); None where there is no way to the target."""
         context = branch.context
         text = f"z9hG4bK{self._token()}"

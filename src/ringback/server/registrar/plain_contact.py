@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import ClassVar
 
+from ringback.address import DEFAULT_PORTS
 from ringback.message.uri import SipUri, Uri, parse_uri
 
 # <sip:user@IPv4[:port]>[;expires=delta-seconds] with nothing escaped, no other parameter and no second Contact
@@ -17,13 +18,14 @@ _plain = re.compile(
 class PlainContact:
     """What a `NameAddr` would say of such a Contact."""
 
-    __slots__ = ("expires", "uri_text")
+    __slots__ = ("expires", "port", "uri_text")
 
     params: ClassVar[dict[str, str | None]] = {}
     q: ClassVar[float | None] = None
 
-    def __init__(self, uri_text: str, expires: int | None) -> None:
+    def __init__(self, uri_text: str, port: int, expires: int | None) -> None:
         self.uri_text = uri_text
+        self.port = port
         self.expires = expires
 
     @property
@@ -44,4 +46,4 @@ def plain_contact(line: str, source: str, is_own_address: Callable[[SipUri], boo
     port = None if digits is None else int(digits)
     if host != source or (port is not None and port > 65_535) or is_own_address(SipUri(host, port=port)):
         return None
-    return PlainContact(text, None if expires is None else int(expires))
+    return PlainContact(text, DEFAULT_PORTS["UDP"] if port is None else port, None if expires is None else int(expires))

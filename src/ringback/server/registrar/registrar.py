@@ -13,7 +13,7 @@ from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.date import Date
-from ringback.message.fields.name_addr import NameAddr
+from ringback.message.fields.name_addr import NameAddr, Star
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, Uri
 from ringback.server.config import RegistrarConfig
@@ -22,6 +22,7 @@ from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
+from ringback.server.nat import DIALLED, Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar.bindings import Registration
 from ringback.server.registrar.extensions import has_option, not_understood
@@ -34,9 +35,6 @@ from ringback.server.store import StoreUnavailable
 from ringback.transaction.events import RequestReceived
 from ringback.transaction.transaction import ServerTransaction
 
-DIALLED = frozenset(("UDP", "TCP", "TLS"))
-"""Over these a phone may be reached at its Contact's URI; over any other, only down the connection it made (RFC 7118 §5)."""
-
 # From so many seconds on, spread over as many more, so that those refused together do not come back together (§21.5.4).
 _RETRY_AFTER = 3
 
@@ -44,7 +42,8 @@ _RETRY_AFTER = 3
 class Registrar:
     """A UAS for REGISTER alone. It never challenges: who may register is for its caller to have found out (§10.3 steps 3 and 4).
 
-    As long as nobody authenticates, a Contact has to be at the address its REGISTER came from; `foreign_contacts` lifts that.
+    A Contact that is not at the address its REGISTER came from is reached down the flow that came over (`nat`), so that nobody registers a
+    third party; `foreign_contacts` lifts that.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class Registrar:
         refuse: Callable[[ServerTransaction, Request, Reject], None],
         token: Callable[[], str],
         flows: Flows,
+        nat: Nat,
         gruus: Gruus,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -70,6 +70,7 @@ class Registrar:
         self._refuse = refuse
         self._token = token
         self._flows = flows
+        self._nat = nat
         self._gruus = gruus
         self._wall = wall
         self._second = -1
@@ -95,6 +96,14 @@ class Registrar:
                 plain = None
                 if headers.count("contact") == 1 and "path" not in headers.keys and event.flow.endpoint.transport in DIALLED:
                     plain = plain_contact(line, source, self._domains.is_own_address)
+                    if (
+                        plain is not None
+                        and plain.port != event.flow.port
+                        and not event.flow.endpoint.is_reliable
+                        and request.via.has_rport
+                    ):
+                        # It may think that it sends from there.
+                        plain = None
                 if plain is None:
                     reach = self._reach(request, event.flow)
                 registration = Registration(request, aor, source, now, self._config, location.new_row, self._check, reach)
@@ -140,10 +149,18 @@ class Registrar:
             is_supported = config.path_unasked or has_option(request, "path")
             path = path_of(request, None if config.foreign_contacts else flow.host, self._domains, is_supported=is_supported)
         has_reg_id = is_outbound(request, request.contacts, path)
-        is_alone = (has_reg_id or flow.endpoint.transport not in DIALLED) and is_direct(request)
+        is_alone = is_direct(request) and (has_reg_id or self._is_hidden(request, flow))
         if not path and not has_reg_id and not is_alone:
             return AT_ITS_URI
         return Reach(", ".join(map(str, path)), self._flows.name(flow) if is_alone else "", has_reg_id)
+
+    def _is_hidden(self, request: Request, flow: Flow) -> bool:
+        """Whether none of the contacts can be followed, so that the flow is the way to all of them."""
+        is_trusted = self._config.foreign_contacts
+        uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
+        return bool(uris) and all(
+            isinstance(uri, SipUri) and self._nat.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris
+        )
 
     def _check(self, registration: Registration, uri: Uri, instance: str) -> None:
         """Whether a Contact may be bound."""
