@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 
+SECURE = frozenset(("TLS", "WSS"))
+"""What may carry a request for a sips URI (RFC 3261 §26.2.2)."""
+
 
 def host_port(host: str, port: int) -> str:
     """`host:port` as it stands in a URI or Via: an IPv6 address goes into brackets."""
@@ -21,7 +24,7 @@ class Endpoint:
         self.host = host
         self.port = port
         self.is_reliable = transport != "UDP"
-        self.is_secure = transport in ("TLS", "WSS")
+        self.is_secure = transport in SECURE
         self.advertised = advertised or host
         self.sent_by = host_port(self.advertised, port)
         self.via = f"SIP/2.0/{transport} {self.sent_by};branch="

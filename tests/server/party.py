@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from unittest import mock
 
-from ringback.address import Flow, Target
+from ringback.address import DEFAULT_PORTS, Flow, Target
 from ringback.message.derive import response_to
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, parse_datagram
@@ -69,7 +69,10 @@ class Party:
         self.transports = network.host(host, self._received, lambda flow, reason: None, batch_ended=lambda: None)
 
     async def open(self) -> Self:
-        """Listens over UDP and TCP."""
+        """Listens over UDP and TCP, or over TLS alone."""
+        if self.transport == "TLS":
+            await self.transports.open("TLS", self.host, self.port)
+            return self
         await self.transports.open("UDP", self.host, self.port)
         await self.transports.open("TCP", self.host, self.port)
         return self
@@ -104,7 +107,8 @@ class Party:
         if isinstance(message, str):
             message = message.replace("\r\n", "\n").replace("\n", "\r\n").encode("utf-8", "surrogateescape")
         octets = message if isinstance(message, bytes) else message.to_bytes()
-        flow = self.transports.flow_to(Target(transport or self.transport, to or self._server, 5060))
+        transport = transport or self.transport
+        flow = self.transports.flow_to(Target(transport, to or self._server, DEFAULT_PORTS[transport]))
         assert flow is not None
         self.transports.send(octets, flow)
 
@@ -304,11 +308,12 @@ class House:
         *,
         q: float | None = None,
         aor: str | None = None,
-        port: int = 5060,
+        port: int | None = None,
         transport: str = "UDP",
     ) -> Party:
         """A new party; with `q` it is registered, under its own name or another."""
-        party = Party(self.network, name, host or f"192.0.2.{len(self.parties) + 1}", port, self.host, transport)
+        host = host or f"192.0.2.{len(self.parties) + 1}"
+        party = Party(self.network, name, host, port or DEFAULT_PORTS[transport], self.host, transport)
         self.parties.append(await party.open())
         if q is not None:
             self.bind(aor or name, party.uri, q)

@@ -24,6 +24,7 @@ from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.security import SecurityLog
 from ringback.server.users import Users
+from ringback.transport.tls import Identities
 
 _FOREIGN = "Caller Is of No Domain Served Here"
 
@@ -60,9 +61,11 @@ class Access:
         *,
         prove: Callable[[str, float], None],
         is_spiral: Callable[[Request, Flow], bool],
+        peer: Callable[[Flow], Identities],
         security: SecurityLog,
     ) -> None:
         """`prove(host, now)` is told which address has answered a challenge; `is_spiral` says that a request comes back from ourselves;
+        `peer` whom the other end of a connection has proven to be;
         `security` notes whoever proves nothing.
         """
         self._users = users
@@ -71,6 +74,8 @@ class Access:
         self._config = config
         self._prove = prove
         self._is_spiral = is_spiral
+        self._peer = peer
+        self._peers = frozenset(config.peers)
         self._security = security
         self._is_trusted = _trusts(config.networks)
         # Both are new in each run: no nonce outlives it, so no count of one is ever taken twice.
@@ -100,12 +105,17 @@ class Access:
         caller = self._caller(request)
         if caller.domain is None:
             if place.domain is not None and "route" not in request.headers.keys:
-                if self._config.accept_strangers:
+                if self._config.accept_strangers or self._is_of_peer(caller, flow):
                     return None
                 if self._config.guests:
                     return self._refusal_of_guest(place.domain, request, flow, now)
             return Reject(403, _FOREIGN)
         return self._refusal_of(caller, request, flow, now)
+
+    def _is_of_peer(self, caller: Place, flow: Flow) -> bool:
+        """Whether a caller is of a domain that may call here, and the connection is that domain's own (RFC 3261 §26.3.2.2)."""
+        uri = caller.uri
+        return isinstance(uri, SipUri) and uri.host in self._peers and self._peer(flow).covers(uri.host)
 
     def _caller(self, request: Request) -> Place:
         """Who sends a request: the user of From, or where that shall not be known the one who says so to us alone (RFC 3325 §9.2)."""

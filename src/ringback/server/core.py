@@ -36,6 +36,7 @@ from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.matching import key_of
 from ringback.transaction.transaction import ServerTransaction
 from ringback.transport.resolver import Resolver
+from ringback.transport.tls import Identities
 
 # Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
 _RETRY_AFTER = 5
@@ -58,8 +59,12 @@ class ServerCore:
         via: ComputedVia,
         counts: Counts,
         report: Callable[[str], None],
+        peer: Callable[[Flow], Identities],
     ) -> None:
-        """`users` None: nobody has to prove who he is. Raises `RoutingFileError`."""
+        """`users` None: nobody has to prove who he is; `peer` says who the other end of a flow is by its certificate.
+
+        Raises `RoutingFileError`.
+        """
         self.domains = domains
         self.record_route = record_route
         self.sources = Sources(config.limits.half_open_per_source)
@@ -83,6 +88,7 @@ class ServerCore:
                 config.access,
                 prove=self.sources.prove,
                 is_spiral=self._is_spiral,
+                peer=peer,
                 security=self._security,
             )
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
@@ -149,6 +155,10 @@ class ServerCore:
                     self.proxy.stateless.follow_stray(request, event.flow, transaction, place, may_lead, now)
                 return
             place = self.domains.place(request.uri_text)
+            if place.is_sips and not event.flow.endpoint.is_secure:
+                # §26.2.2: TLS on every hop. Who comes without has been led here by somebody who wanted it so, or has a setting wrong.
+                self._refuse(transaction, request, Reject(403, "SIPS Over TLS Only"))
+                return
             if proof is None or standing == UNPROVEN:
                 if not self._is_for_us(event, transaction, place, now):
                     self.proxy.forward(event, place, None, now)

@@ -38,7 +38,7 @@ def scope_of(host: str) -> str:
 class Place:
     """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
-    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "mode", "names_user", "scope", "uri", "user")
+    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "is_sips", "mode", "names_user", "scope", "uri", "user")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Place:
         self.domain = domain
         self.user = user
         self.is_served = domain is not None
+        self.is_sips = uri.scheme == "sips"
         # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
         self.aor = None if domain is None or user is None else f"sip:{user}@{domain}"
         self.names_user = names_user
@@ -109,7 +110,7 @@ class Domains:
 
     def is_own_address(self, uri: SipUri) -> bool:
         """Whether a URI leads to one of our listening points."""
-        port = uri.port or DEFAULT_PORTS["TLS" if uri.scheme == "sips" else "UDP"]
+        port = uri.port or (DEFAULT_PORTS["TLS"] if uri.scheme == "sips" or uri.transport == "TLS" else DEFAULT_PORTS["UDP"])
         # An IPv6 address may be written in several ways.
         host = (numeric_host(uri.host) or uri.host) if ":" in uri.host else uri.host
         return (host, port) in self.own

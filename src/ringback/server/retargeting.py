@@ -74,7 +74,14 @@ class Retargeting:
         forwarding = self.forwarding.get(place.aor or "") if request.method == "INVITE" else None
         if forwarding is not None:
             return self._forwarded(forwarding, bindings, place, request, before)
-        return Forward(*bindings) if bindings else Reject(404)
+        return Forward(*bindings) if bindings else self._nobody(place, request)
+
+    def _nobody(self, place: Place, request: Request) -> Reject:
+        """What is said where a user has no phone that a request may go to."""
+        if (place.is_sips or _is_secure(request)) and place.aor is not None and self._location.lookup(place.aor):
+            # RFC 5630 §7.1: why, so that the caller need not try again.
+            return Reject(480, headers=[("Warning", f'380 {place.domain} "SIPS Not Allowed"')])
+        return Reject(404)
 
     def _bindings(self, place: Place, request: Request) -> Sequence[Binding]:
         bindings: Sequence[Binding] = ()

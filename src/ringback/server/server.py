@@ -28,6 +28,7 @@ from ringback.server.validity import Validity
 from ringback.stack import Observer
 from ringback.transport.listening import listen
 from ringback.transport.resolver import Resolver
+from ringback.transport.tls import Identities
 from ringback.transport.transports import Transports
 
 # Seconds after which a changed password counts; a look costs some microseconds.
@@ -101,6 +102,7 @@ class Server:
                 via=ComputedVia(self._secret("via")),
                 counts=self.counts,
                 report=self._report,
+                peer=self._peer,
             )
             self.leave = Drain(self.core, config.drain, self.leaving)
             self.forward_calls()
@@ -126,6 +128,9 @@ class Server:
             self._started_at = loop.time()
             if self.store is not None:
                 self._users_alarm = loop.call_later(_USERS_EVERY, self._look_at_users)
+
+    def _peer(self, flow: Flow) -> Identities:
+        return self.transports.peer(flow)
 
     def _secret(self, name: str) -> bytes:
         """A key that outlives a restart where anything does."""

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
@@ -81,6 +81,8 @@ class Network:
         self.hosts: dict[str, Transports] = {}
         self.names: dict[str, str] = {}
         """What hosts are called in a ladder, by address; one without a name is called by its address."""
+        self.certificates: dict[str, Collection[str]] = {}
+        """The domains in the certificate of a host, by its address. One without is, over TLS, whoever it has to be, and never says who."""
         self.ears: dict[Address, list[SimulatedUdp]] = {}
         self.listeners: dict[Address, SimulatedTcp] = {}
         self._chance = random.Random(seed)
@@ -109,8 +111,8 @@ class Network:
     ) -> Transports:
         """A host with a numeric address, and those it has `also`: the `Transports` of an element, over this network.
 
-        It listens on these addresses, or on a wildcard: then on its first of that family. Over TLS nothing is enciphered and every peer is
-        who it has to be; `tls` is not even looked at.
+        It listens on these addresses, or on a wildcard: then on its first of that family. Over TLS nothing is enciphered, and what
+        counts are the network's `certificates`; `tls` is not even looked at.
         """
         addresses = (address, *also)
         for one in addresses:

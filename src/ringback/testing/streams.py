@@ -7,13 +7,14 @@ import errno
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ringback.address import Endpoint
+from ringback.address import SECURE, Endpoint
 from ringback.testing.datagrams import own_address
 from ringback.transport.connection import Connection
 from ringback.transport.endpoint import SocketAddress, address_error, is_wildcard
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listener import address_key
 from ringback.transport.tcp import TcpTransport
+from ringback.transport.tls.identity import NOBODY, Identities
 from ringback.transport.user import TransportUser
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class _Listening:
 
 
 class SimulatedTcp(TcpTransport):
-    """The endpoints and connections of one host: TCP, or TLS in which nothing is enciphered and every peer is who it has to be."""
+    """The endpoints and connections of one host: TCP, or TLS in which nothing is enciphered and certificates are words of the network's."""
 
     def __init__(
         self, network: Network, addresses: Sequence[str], user: TransportUser, limits: StreamLimits, transport: str = "TCP"
@@ -150,7 +151,12 @@ class SimulatedTcp(TcpTransport):
         stream = SimulatedStream(self._network, self.transport, connection, local, remote)
 
         def made() -> None:
-            connection.connection_made(stream)
+            connection.peer = self._shown_by(remote[0])
+            if connection.peer is NOBODY or connection.peer.covers(connection.domain):
+                connection.connection_made(stream)
+            else:
+                connection.joined(stream)
+                connection.fail(f"TLS: shows a certificate for {connection.peer}, not for {connection.domain}")
             opened.set_result(None)
 
         self._network.after(self._network.delay, lambda: self._knock(stream, local, remote, opened, made))
@@ -159,6 +165,11 @@ class SimulatedTcp(TcpTransport):
                 await opened
         except OSError as error:
             connection.abort(error.strerror or "Connection timed out")
+
+    def _shown_by(self, host: str) -> Identities:
+        """Whom a host's certificate names: nobody where it has none, or nothing is secured."""
+        names = self._network.certificates.get(host) if self.transport in SECURE else None
+        return NOBODY if names is None else Identities(frozenset(names))
 
     def _knock(
         self,
@@ -198,6 +209,7 @@ class SimulatedTcp(TcpTransport):
         is_refused = self._per_address[address_key(seen[0])] >= self.limits.per_address
         address: SocketAddress = (*seen, 0, 0) if ":" in seen[0] else seen
         connection = self._new(endpoint, address, address[0], is_accepted=True)
+        connection.peer = self._shown_by(remote[0])
         near = SimulatedStream(self._network, self.transport, connection, local, remote)
         near.peer = stream
         connection.connection_made(near)

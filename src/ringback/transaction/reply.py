@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from ringback.address import DEFAULT_PORTS, Flow, Target
+from ringback.address import DEFAULT_PORTS, SECURE, Flow, Target
 from ringback.message.fields.via import Via
 from ringback.message.message import Request
 
@@ -76,6 +76,9 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
 
 
 def fallback_target(via: Via) -> Target:
-    """Where a response goes when the connection its request came by is closed: the source address, at the port of the sent-by (§18.2.2)."""
+    """Where a response goes when the connection its request came by is closed: the source address, at the port of the sent-by (§18.2.2).
+
+    Over TLS whoever is found there has to be the host of the sent-by (RFC 5922 §7.3): anybody may have got the address since.
+    """
     port = DEFAULT_PORTS.get(via.transport, 5060) if via.port is None else via.port
-    return Target(via.transport, via.received or via.host, port)
+    return Target(via.transport, via.received or via.host, port, domain=via.host if via.transport in SECURE else None)

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from ringback.digest import ALGORITHMS
 from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.value import domain_names
 
 
 class AccessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,12 +39,21 @@ class AccessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             "else they get 403."
         ),
     ] = False
+    peers: Annotated[
+        list[str],
+        Meta(
+            description="Domains whose users may call those served here, from servers that prove to be of their domain by a certificate: "
+            'over TLS, with tls.client_certificates "optional" or "required".',
+            examples=[["partner.example"]],
+        ),
+    ] = msgspec.field(default_factory=list)
     accept_strangers: Annotated[
         bool,
         Meta(description="Whether callers of domains not served here may reach the users of those that are, unproven; else they get 403."),
     ] = False
 
     def __post_init__(self) -> None:
+        force_setattr(self, "peers", domain_names(self.peers, "access.peers"))
         if not self.algorithms or len(set(self.algorithms)) < len(self.algorithms):
             raise ConfigError("must name at least one algorithm, and none twice", "access.algorithms")
         for name in self.algorithms:

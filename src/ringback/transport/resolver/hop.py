@@ -5,11 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
-from ringback.address import DEFAULT_PORTS, Target
+from ringback.address import DEFAULT_PORTS, SECURE, Target
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
-
-SECURE = frozenset(("TLS", "WSS"))
 
 
 def numeric_host(host: str) -> str | None:

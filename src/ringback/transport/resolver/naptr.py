@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from itertools import groupby
 
+from ringback.address import SECURE
 from ringback.message.grammar import ascii_upper
-from ringback.transport.resolver.hop import SECURE
 from ringback.transport.resolver.records import Naptr
 
 SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS", "SIP+D2W": "WS", "SIPS+D2W": "WSS"}

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ringback.transport.resolver.hop import SECURE, Hop, numeric_host
+from ringback.address import SECURE
+from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.naptr import services
 from ringback.transport.resolver.records import Answer, Naptr, Questions, R, Srv, UnansweredError
 from ringback.transport.resolver.srv import Choice, Way
