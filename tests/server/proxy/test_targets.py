@@ -107,24 +107,9 @@ async def test_equal_contacts_are_one_target() -> None:
 
 
 @simulated
-async def test_what_was_asked_for_as_sips_is_never_sent_in_the_clear() -> None:
-    async with House() as house:
-        alice = await house.party("alice")
-        bob = await house.party("bob", q=1.0)
-        alice.ask("MESSAGE", "sips:bob@example.com")
-        await bob.hears_nothing()
-        await alice.hears("404 MESSAGE")
-        house.bind("bob", f"sips:bob@{bob.host}")
-        alice.ask("MESSAGE", "sips:bob@example.com")
-        # There is no way to a sips target without TLS.
-        await alice.hears("500 MESSAGE")
-        await bob.hears_nothing()
-
-
-@simulated
 async def test_a_sips_request_does_not_follow_a_route_in_the_clear() -> None:
-    async with House(relay=RelayConfig(allow=["192.0.2.66"])) as house:
-        alice = await house.party("alice")
+    async with secured(relay=RelayConfig(allow=["192.0.2.66"])) as house:
+        alice = await house.party("alice", transport="TLS")
         other = await house.party("other", "192.0.2.66")
         alice.ask("MESSAGE", "sips:x@192.0.2.66", extra="Route: <sip:192.0.2.66;lr>")
         await other.hears_nothing()
