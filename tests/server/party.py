@@ -7,6 +7,7 @@ import functools
 import gc
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from unittest import mock
@@ -15,7 +16,7 @@ from ringback.address import DEFAULT_PORTS, Flow, Target
 from ringback.message.derive import response_to
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, parse_datagram
-from ringback.server.config import Config, ProxyConfig
+from ringback.server.config import Config, ProxyConfig, TlsConfig
 from ringback.server.location.binding import Binding
 from ringback.server.server import Server
 from ringback.testing import Network, Passed, run
@@ -23,6 +24,12 @@ from ringback.testing import Network, Passed, run
 SERVER = "192.0.2.100"
 DOMAIN = "example.com"
 ROUNDS = 600.0  # timer C, then 64*T1 for its CANCEL, then 64*T1 for timer H: whatever lives longer never ends
+
+OVER_TLS: dict[str, Any] = {
+    "listen": [f"udp://{SERVER}:5060", f"tls://{SERVER}:5061"],
+    "tls": TlsConfig(certificate=Path("never read")),
+}
+"""The configuration of a house that speaks TLS, too."""
 
 Message = Request | Response
 

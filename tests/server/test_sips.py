@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ringback.server.config import AccessConfig, RelayConfig, TlsConfig
+from ringback.server.config import AccessConfig, RelayConfig
 from ringback.testing import Network
-from tests.server.party import SERVER, House, simulated
+from tests.server.party import OVER_TLS, SERVER, House, simulated
 
-TLS: dict[str, Any] = {
-    "listen": [f"udp://{SERVER}:5060", f"tls://{SERVER}:5061"],
-    "tls": TlsConfig(certificate=Path("never read")),
-}
-
-house = functools.partial(House, **TLS)
+house = functools.partial(House, **OVER_TLS)
 
 
 @simulated

@@ -3,7 +3,7 @@
 import pytest
 
 from ringback.server.config import RelayConfig
-from tests.server.party import SERVER, House, simulated
+from tests.server.party import OVER_TLS, SERVER, House, simulated
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_equal_contacts_are_one_target() -> None:
 
 @simulated
 async def test_a_sips_request_does_not_follow_a_route_in_the_clear() -> None:
-    async with secured(relay=RelayConfig(allow=["192.0.2.66"])) as house:
+    async with House(**OVER_TLS, relay=RelayConfig(allow=["192.0.2.66"])) as house:
         alice = await house.party("alice", transport="TLS")
         other = await house.party("other", "192.0.2.66")
         alice.ask("MESSAGE", "sips:x@192.0.2.66", extra="Route: <sip:192.0.2.66;lr>")
