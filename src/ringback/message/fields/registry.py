@@ -50,7 +50,7 @@ class Field(NamedTuple):
 
 _FIELDS = (
     Field("Accept", MediaType.parse, is_list=True, limit=32),
-    Field("Accept-Contact", FeatureSet.parse, is_list=True, compact="a"),
+    Field("Accept-Contact", FeatureSet.parse, is_list=True, compact="a", limit=16),
     Field("Accept-Encoding", TokenValue.parse, is_list=True, limit=32),
     Field("Accept-Language", LanguageRange.parse, is_list=True, limit=32),
     Field("Alert-Info", parse_info, is_list=True),
@@ -101,7 +101,7 @@ _FIELDS = (
     Field("Refer-Sub", TokenValue.parse),
     Field("Refer-To", NameAddr.parse, compact="r"),
     Field("Referred-By", NameAddr.parse, compact="b"),
-    Field("Reject-Contact", FeatureSet.parse, is_list=True, compact="j"),
+    Field("Reject-Contact", FeatureSet.parse, is_list=True, compact="j", limit=16),
     Field("Replaces", Replaces.parse),
     Field("Reply-To", NameAddr.parse),
     Field("Request-Disposition", parse_token, is_list=True, compact="d"),

@@ -35,6 +35,13 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         bool,
         Meta(description="Follow a 3xx of a target in the caller's place, to users served here and where relay.allow says (§16.7 item 4)."),
     ] = False
+    redirect_on_request: Annotated[
+        bool,
+        Meta(
+            description="Answer a caller who asks for that (Request-Disposition: redirect, RFC 3841 §9.1) with the callee's contacts. It "
+            "tells everybody who may call where the callee's phones are."
+        ),
+    ] = False
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

@@ -9,6 +9,7 @@ from ringback.message.message import Request, Response
 from ringback.message.uri import parse_uri
 from ringback.server.proxy.branch import Branch
 from ringback.server.proxy.destination import Destination, Uri
+from ringback.server.proxy.preferences import EXPLICIT, Disposition, Preferences, has_implied
 from ringback.server.proxy.recursion import as_sip, take_contacts
 from ringback.server.proxy.routing import Decision, Else, First, Forward, Redirect, Reject, following, reached_nobody
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 MOST_DECISIONS = 20
 """How many decisions one request may pass through. A choice, twice the forwarding hops that switches allow; a loop of them ends so."""
+
+
+# The fields with which a caller says what he prefers (RFC 3841).
+_WISHES = EXPLICIT | {"request-disposition"}
+
+
+def _redirect(steps: list[list[Destination]]) -> Redirect:
+    """The steps for the caller to try himself, without the features of the devices (RFC 3841 §7.2.4)."""
+    uris = [one.uri for step in steps for one in step]
+    redirect = Redirect(*uris)
+    ranks = [rank for rank, step in enumerate(steps) for _ in step]
+    redirect.headers = tuple(("Contact", f"<{uri}>;q={max(1 - rank / 100, 0):.3g}") for uri, rank in zip(uris, ranks, strict=True))
+    return redirect
 
 
 class _Rest:
@@ -82,7 +96,6 @@ class Course:
                 context.answer(Reject(482), request, now)
                 return
             self._otherwise.append(decision.else_)
-        context.proxy.keep(context, request, now)
         self._start(decision, request, now)
 
     def decided(self, decision: Decision, request: Request, now: float) -> None:
@@ -133,10 +146,44 @@ class Course:
         self._forwarding = forward
         self._recurses = context.proxy.recurses if forward.recurse is None else forward.recurse
         self._began = len(context.branches)
-        steps = forward.steps()
-        self._steps = steps if len(steps) == len(steps[0]) == 1 and not context.branches else self._bounded(steps)
+        if len(forward.targets) == 1 and _WISHES.isdisjoint(request.headers.keys):
+            steps = forward.steps()
+        else:
+            preferred = self._preferred(forward, request)
+            if preferred is None:
+                context.answer_refused(request, now)
+                return
+            if not isinstance(preferred, list):
+                self.follow(preferred, request, now)
+                return
+            steps = preferred
+        self._steps = self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps
+        context.proxy.keep(context, request, now)
         if self._steps:
             self._fork(self._steps.pop(0), self._breadth, request, now)
+
+    def _preferred(self, forward: Forward, request: Request) -> list[list[Destination]] | Decision | None:
+        """The steps of a decision as the caller prefers them; where none is left what follows instead, if anything does (RFC 3841 §7)."""
+        context = self._context
+        headers = request.headers
+        targets = forward.targets
+        try:
+            if EXPLICIT.isdisjoint(headers.keys) and not has_implied(targets):
+                steps = forward.steps()
+            else:
+                steps = Preferences(request).steps(targets, one_by_one=forward.one_by_one)
+            if "request-disposition" in headers.keys and context.proxy.owns(request):
+                disposition = Disposition.of(request)
+                if steps and disposition.redirects and context.proxy.redirects_on_request:
+                    return _redirect(steps)
+                steps = disposition.steps(steps)
+                context.cancels = disposition.cancels
+                if disposition.recurses is not None and forward.recurse is None:
+                    self._recurses = disposition.recurses
+        except SipParseError as error:
+            return Reject(400, f"Malformed {error}")
+        # RFC 3841 §7.2.4: whoever asks for what nobody has learns no more than that.
+        return steps or self._unless_nobody(Reject(480))
 
     def _bounded(self, steps: list[list[Destination]]) -> list[list[Destination]]:
         """Steps without what was tried before, and no more targets than a request may have: it must not become a flood."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, Union
 
 from ringback.message.errors import SipParseError
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
@@ -43,14 +43,22 @@ def destination(target: Target) -> Destination:
     return Destination(contact, target.route, target.flow or None)  # type: ignore[union-attr]  # only a binding has a contact
 
 
-def by_phone(targets: Iterable[Target]) -> list[tuple[float, Destination]]:
-    """The destinations of targets, each with its q, 1 where it has none.
+Rank = TypeVar("Rank")
+
+
+def q_of(target: Target) -> float:
+    """The callee's preference for a target; 1 where nothing is said."""
+    return getattr(target, "q", 1.0)
+
+
+def by_phone(targets: Iterable[Target], rank: Callable[[Target], Rank]) -> list[tuple[Rank, Destination]]:
+    """The destinations of targets, each with its rank.
 
     No URI stands twice (RFC 3261 §16.5), and bindings of one instance of one address-of-record are one destination, the latest
     registered first, with alternatives (RFC 5626 §7).
     """
     seen: list[Uri] = []
-    found: list[tuple[float, Destination]] = []
+    found: list[tuple[Rank, Destination]] = []
     places: dict[tuple[str, str], int] = {}
     for target in _latest_first(targets):
         one = destination(target)
@@ -58,12 +66,12 @@ def by_phone(targets: Iterable[Target]) -> list[tuple[float, Destination]]:
         if instance is not None:
             place = places.setdefault(instance, len(found))
             if place < len(found):
-                q, leader = found[place]
-                found[place] = q, leader._replace(alternatives=(*leader.alternatives, one))
+                first, leader = found[place]
+                found[place] = first, leader._replace(alternatives=(*leader.alternatives, one))
                 continue
         elif _is_among(one.uri, seen):
             continue
-        found.append((getattr(target, "q", 1.0), one))
+        found.append((rank(target), one))
     return found
 
 

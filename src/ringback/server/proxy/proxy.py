@@ -99,6 +99,7 @@ class Proxy:
         self.timers = BranchTimers(config.timer_c, config.failover_after)
         self.max_branches = config.max_branches
         self.recurses = config.recurse
+        self.redirects_on_request = config.redirect_on_request
         self.resolve = resolve
         self.refuse = refuse
         self.unanswered = 0
@@ -309,6 +310,10 @@ class Proxy:
             self._stack.respond(transaction, response, now)
         else:
             self.refuse(transaction, request, decision)
+
+    def owns(self, request: Request) -> bool:
+        """Whether the Request-URI is of a domain served here, so that it is ours to say where its requests go."""
+        return self._domains.place(request.uri_text).is_served
 
     def destinations_of(self, uri: Uri, request: Request) -> list[Destination] | None:
         """Where a request may go because one of its targets says so (§16.7 item 4); None where it may not.

@@ -29,6 +29,7 @@ class ResponseContext:
         "_is_moving",
         "begins",
         "branches",
+        "cancels",
         "breadth",
         "is_answered",
         "is_cancelled",
@@ -57,6 +58,8 @@ class ResponseContext:
         self.branches: list[Branch] = []
         self.is_answered = False
         self.is_cancelled = False
+        self.cancels = True
+        """Whether a 2xx on one branch has the others cancelled (§16.7 item 10)."""
         self.may_lead: MayLead | None = None
         self.begins = begins
         self.breadth = breadth
@@ -250,7 +253,8 @@ class ResponseContext:
             self.begins = None
             self.may_lead = None
             self.proxy.answered(self)
-        self._cancel_all(now)
+        if self.cancels:
+            self._cancel_all(now)
         ringing = []
         for branch in self.branches:
             if branch.final is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ringback.message.status import REASONS
-from ringback.server.proxy.destination import Destination, Target, Uri, by_phone, destination
+from ringback.server.proxy.destination import Destination, Target, Uri, by_phone, destination, q_of
 
 CONDITIONS = {
     "busy": (486, 600),
@@ -85,7 +85,7 @@ class Forward(_Onward):
         """Where to: lists of those tried at once, in order; no URI stands twice (§16.5)."""
         if len(self.targets) == 1:
             return [[destination(self.targets[0])]]
-        found = by_phone(self.targets)
+        found = by_phone(self.targets, q_of)
         if self.one_by_one:
             return [[one] for _, one in found]
         ranked: dict[float, list[Destination]] = {}
