@@ -1,6 +1,7 @@
 """`ringback ctl` beside a server that runs: what it shows, what it does, how it ends."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,4 +125,23 @@ def test_a_data_folder_too_deep_for_a_socket_is_served_all_the_same(tmp_path: Pa
         assert "no control socket: " in " ".join(server.said)
         assert "[control] socket" in " ".join(server.said)
         assert say("ping", f"sip:127.0.0.1:{server.port}").exit_code == 0
+        assert server.end() == 0
+
+
+def test_a_reload_says_what_has_changed_what_waits_and_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.toml"
+    file.write_text('data = "kept"\n')
+    config = ("--config", str(file))
+    with serving("--listen", "udp://127.0.0.1:0", "--data", str(tmp_path / "kept"), *config, folder=tmp_path) as server:
+        assert say("ctl", "reload", *config).output == "read again; changed: no key of the configuration\n"
+        file.write_text('data = "kept"\nadvertise = "sip.example.test"\n[registrar]\nmax_contacts = 3\n')
+        told = json.loads(say("ctl", "reload", "--json", *config).output)
+        assert told == {"changed": ["registrar.max_contacts"], "needs_restart": ["advertise"]}
+        server.process.send_signal(signal.SIGHUP)
+        server.hear("waits for a restart: advertise")
+        file.write_text('data = "kept"\n[registrar]\nmax_contacts = 0\n')
+        said = f"{file}: registrar.max_contacts: must be a whole number from 1 to 10000000, is 0"
+        refused = ctl(tmp_path / "kept", "reload")
+        assert (refused.exit_code, refused.output) == (1, f"ringback: {said}\n")
+        server.hear(f"{said} (all stays as it was)")
         assert server.end() == 0

@@ -95,7 +95,7 @@ def test_routes_read_anew_fail_no_call(running: RunningServer, sipp: Callable[..
     heard = 0
     for number in range(20):
         patiently(lambda enough=number * 8: called.heard().count("\nBYE ") >= enough, "the calls go on")  # type: ignore[misc]
-        for text, said in (("def route(request:\n", "the routing before it stays"), (ROUTES + "#" * number, "routing read again")):
+        for text, said in (("def route(request:\n", "all stays as it was"), (ROUTES + "#" * number, "routing read again")):
             (running.folder / "routes.py").write_text(text)
             server.process.send_signal(signal.SIGHUP)
             heard = server.wait_for(said, after=heard)

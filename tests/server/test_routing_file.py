@@ -192,16 +192,16 @@ def test_a_reload_takes_the_new_file_and_keeps_the_old_one_where_that_fails(tmp_
             assert await status() == 480
             write(tmp_path, "def route(request):\n    return Reject(410)\n")
             assert await status() == 480
-            assert house.server.reload() is None
+            assert house.server.reload().fault is None
             assert await status() == 410
             for broken in ("def route(", "1 / 0", "x = 1"):
                 write(tmp_path, broken)
-                fault = house.server.reload()
+                fault = house.server.reload().fault
                 assert fault is not None and "routes.py" in fault
                 assert house.reports[-1].startswith(fault)
                 assert await status() == 410
             path.unlink()
-            assert house.server.reload() is not None
+            assert house.server.reload().fault is not None
             assert await status() == 410
 
     scenario()
@@ -210,7 +210,7 @@ def test_a_reload_takes_the_new_file_and_keeps_the_old_one_where_that_fails(tmp_
 @simulated
 async def test_without_a_routing_file_there_is_nothing_to_reload() -> None:
     async with House() as house:
-        assert house.server.reload() is None
+        assert house.server.reload().fault is None
         assert house.reports == []
 
 

@@ -97,6 +97,8 @@ def transactions(result: dict[str, Any]) -> None:
         _listed(result, "transactions", rows, "side", "method", "state", "peer")
 
 
-def reloaded(_result: dict[str, Any]) -> None:
-    """What has changed."""
-    _print("read again")
+def reloaded(result: dict[str, Any]) -> None:
+    """What has changed, and what would need a restart."""
+    _print(Text(f"read again; changed: {', '.join(result['changed']) or 'no key of the configuration'}"))
+    if result["needs_restart"]:
+        _print(Text(f"waits for a restart: {', '.join(result['needs_restart'])}", "yellow"))

@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +98,9 @@ def serve(
     tls = {"certificate": tls_certificate, "key": tls_key}
     options["tls"] = {key: value for key, value in tls.items() if value}
     options["trace"] = {key: value for key, value in trace.items() if value}
+    reread = partial(read_config, file, {key: value for key, value in options.items() if value})
     try:
-        config = read_config(file, {key: value for key, value in options.items() if value})
+        config = reread()
     except ConfigError as error:
         raise Fault(str(error)) from None
     try:
@@ -107,7 +110,7 @@ def serve(
     try:
         observer = _trace(config)
         try:
-            asyncio.run(_run(config, observer))
+            asyncio.run(_run(config, observer, reread))
         finally:
             if observer is not None:
                 observer.close()
@@ -115,7 +118,7 @@ def serve(
         logs.close()
 
 
-async def _run(config: Config, observer: Trace | None) -> None:
+async def _run(config: Config, observer: Trace | None, reread: Callable[[], Config]) -> None:
     from ringback.server.operation import Operation
     from ringback.server.routing_file import RoutingFileError
     from ringback.server.server import Server
@@ -127,7 +130,7 @@ async def _run(config: Config, observer: Trace | None) -> None:
     def stop() -> None:
         (at_once if server.leaving.is_set() else server.leaving).set()
 
-    server = Server(config, observer=observer, report=_logger.warning)
+    server = Server(config, observer=observer, report=_logger.warning, reread=reread)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -169,10 +172,14 @@ async def _drained(leave: Drain, at_once: asyncio.Event) -> None:
 
 
 def _reload(server: Server) -> None:
-    if server.reload() is None:
+    reloaded = server.reload()
+    if reloaded.fault is None:
         there = {"users": server.access is not None, "certificates": server.tls.is_loaded, "routing": server.config.routing is not None}
         read = [name for name, is_there in there.items() if is_there]
-        _say(f"{', '.join(read)} read again" if read else "nothing to read again: no routing file is named")
+        said = f"{', '.join(read)} read again" if read else "nothing to read again: no routing file is named"
+        _say(said + (f"; changed: {', '.join(reloaded.changed)}" if reloaded.changed else ""))
+        if reloaded.needs_restart:
+            _logger.warning("waits for a restart: %s", ", ".join(reloaded.needs_restart))
 
 
 def _trace(config: Config) -> Trace | None:

@@ -71,15 +71,20 @@ class Access:
         self._users = users
         self._domains = domains
         self._location = location
-        self._config = config
         self._prove = prove
         self._is_spiral = is_spiral
         self._peer = peer
         self._peers = frozenset(config.peers)
         self._security = security
-        self._is_trusted = _trusts(config.networks)
         # Both are new in each run: no nonce outlives it, so no count of one is ever taken twice.
         self._nonces = Nonces(secrets.token_bytes(32), secrets.token_bytes(16), config.nonce_seconds)
+        self.configure(config)
+
+    def configure(self, config: AccessConfig) -> None:
+        """Says who has to prove what from now on; nonces given out before stay good."""
+        self._config = config
+        self._is_trusted = _trusts(config.networks)
+        self._nonces.lifetime = config.nonce_seconds
         self._protections: dict[str, Protection] = {}
 
     def register(self, request: Request, flow: Flow, place: Place, now: float) -> Reject | AuthenticationInfo | None:

@@ -69,9 +69,6 @@ class ServerCore:
         self.record_route = record_route
         self.sources = Sources(config.limits.half_open_per_source)
         self.is_draining = False
-        # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
-        is_open = config.auth == "none" or config.access.accept_strangers
-        self._is_confined = is_open and not config.registrar.foreign_contacts
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
         self.stack = Stack(self, self.layer)
@@ -109,8 +106,7 @@ class ServerCore:
             flows=flows,
             via=via,
         )
-        # Who runs a routing function may forward without state before this run has done so.
-        self.layer.tells_strays = domains.is_stateless_anywhere or config.routing is not None
+        self._confine(config)
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
         self.registrar = Registrar(
@@ -124,6 +120,29 @@ class ServerCore:
             nat=self.nat,
             gruus=gruus,
         )
+
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads what a configuration names, and gives what puts all of it in force that can change meanwhile; raises `RoutingFileError`."""
+        determine = self.determination.prepare(config)
+
+        def apply() -> None:
+            determine()
+            self._confine(config)
+            if self.access is not None:
+                self.access.configure(config.access)
+            self.proxy.configure(config.proxy, frozenset(config.relay.allow).__contains__)
+            self.registrar.config = config.registrar
+            self.sources.half_open_limit = config.limits.half_open_per_source
+            self.layer.max_transactions = config.limits.transactions
+
+        return apply
+
+    def _confine(self, config: Config) -> None:
+        # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
+        is_open = config.auth == "none" or config.access.accept_strangers
+        self._is_confined = is_open and not config.registrar.foreign_contacts
+        # Who runs a routing function may forward without state before this run has done so.
+        self.layer.tells_strays = self.domains.is_stateless_anywhere or config.routing is not None
 
     def receive(self, event: Event, now: float) -> None:
         """Gives each new request to the role it is for."""

@@ -37,18 +37,28 @@ class Determination:
         self._location = location
         self._gruus = gruus
         self._file = config.routing
-        self.retargeting = Retargeting(domains, location, gruus, config.aliases, config.route)
+        self.retargeting = self._standing_orders(config)
         self._counts = counts
         self._report = report
         self._run = run
         self._waiting: set[asyncio.Task[None]] = set()
         self.route: Route | None = None
-        self.read()
+        self.prepare(config)()
 
-    def read(self) -> None:
-        """Reads the routing file again; `RoutingFileError`, and what was in force stays in force."""
-        if self._file is not None:
-            self.route = load_route(self._file, Lookup(self._location, self._domains, self._gruus))
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads the routing file, and gives what puts it and the standing orders in force; raises `RoutingFileError`."""
+        file = config.routing
+        route = None if file is None else load_route(file, Lookup(self._location, self._domains, self._gruus))
+        retargeting = self._standing_orders(config)
+
+        def apply() -> None:
+            retargeting.forwarding = self.retargeting.forwarding
+            self._file, self.route, self.retargeting = file, route, retargeting
+
+        return apply
+
+    def _standing_orders(self, config: Config) -> Retargeting:
+        return Retargeting(self._domains, self._location, self._gruus, config.aliases, config.route)
 
     def determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision; None where it takes time: then `decided(decision, now)` is called."""

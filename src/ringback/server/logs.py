@@ -109,17 +109,16 @@ class LogFile(WatchedFileHandler):
 
 
 def prepare(config: LogConfig) -> Callable[[], None]:
-    """Opens what the configuration names, and gives what puts it in force. Raises `OSError`; then all stays as it was."""
-    ordinary = _opened(config.file)
+    """What puts the configuration in force. Raises `OSError` where a file it names cannot be written; then all stays as it was."""
+    for file in (config.file, config.security):
+        if file is not None:
+            # Whether it can be written is known now; it is opened with its first line.
+            open(file, "a").close()
+    ordinary = _handler(config.file)
     ordinary.setFormatter(JsonFormatter() if config.format == "json" else TextFormatter(is_timed=config.file is not None))
     ordinary.addFilter(Cap())
-    security: logging.Handler | None = None
-    if config.security is not None:
-        try:
-            security = _opened(config.security)
-        except OSError:
-            ordinary.close()
-            raise
+    security = None if config.security is None else _handler(config.security)
+    if security is not None:
         security.setFormatter(SecurityFormatter())
 
     def apply() -> None:
@@ -148,8 +147,8 @@ def close() -> None:
     logger.setLevel(logging.NOTSET)
 
 
-def _opened(file: Path | None) -> logging.Handler:
-    return logging.StreamHandler() if file is None else LogFile(file, encoding="utf-8", errors="backslashreplace")
+def _handler(file: Path | None) -> logging.Handler:
+    return logging.StreamHandler() if file is None else LogFile(file, encoding="utf-8", errors="backslashreplace", delay=True)
 
 
 def _install(name: str, handler: logging.Handler) -> None:

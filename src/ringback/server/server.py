@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from ringback.address import Flow
-from ringback.server import call_forwarding
+from ringback.server import call_forwarding, logs
 from ringback.server.access import Access
-from ringback.server.config import Config
+from ringback.server.config import Config, ConfigError
 from ringback.server.core import ServerCore
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
@@ -21,6 +21,7 @@ from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.record_route import RecordRoute
+from ringback.server.reload import Reloaded, merged
 from ringback.server.routing_file import RoutingFileError
 from ringback.server.store import Store, StoreError
 from ringback.server.users import Users
@@ -50,8 +51,10 @@ class Server:
         observer: Observer | None = None,
         report: Callable[[str], None] | None = None,
         open_transports: Callable[..., Transports] = Transports,
+        reread: Callable[[], Config] | None = None,
     ) -> None:
-        """`observer` sees every message; `report` gets lines for the operator (default: the log).
+        """`observer` sees every message; `report` gets lines for the operator (default: the log); `reread` gives the configuration as it is
+        written now (`ConfigError` where it cannot be used), for `reload`.
 
         `open_transports` makes the transports: real sockets unless, say, `partial(network.host, "192.0.2.1")` gives a simulated host.
         """
@@ -63,6 +66,7 @@ class Server:
         self._observer = observer
         self._report = report or logger.warning
         self._open_transports = open_transports
+        self.reread = reread
         self._resolver = Resolver()
         self.store: Store | None = None
         """What outlives the server; None where nothing does."""
@@ -194,16 +198,28 @@ class Server:
 
     # The operator's verbs.
 
-    def reload(self) -> str | None:
-        """Reads users, certificates and routing file again; what fails stays as it was. Gives the last fault, None where all is well."""
+    def reload(self) -> Reloaded:
+        """Reads configuration, routing file, certificates and users again. Where one of them cannot be used, all stays as it was."""
         self.refresh_users()
-        fault = self._validity.renew()
         try:
-            self.core.determination.read()
-        except RoutingFileError as error:
-            self._report(f"{error} (the routing before it stays in force)")
-            fault = str(error)
-        return fault
+            config, reloaded = (self.config, Reloaded()) if self.reread is None else merged(self.config, self.reread())
+            apply = [self.core.prepare(config)]
+            if config.log != self.config.log:
+                apply.append(logs.prepare(config.log))
+        except (ConfigError, RoutingFileError, OSError) as error:
+            fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self._report(f"{fault} (all stays as it was)")
+            return Reloaded(fault=fault)
+        if (invalid := self._validity.renew()) is not None:
+            return Reloaded(fault=invalid)
+        for change in apply:
+            change()
+        self.config = config
+        self.leave.config = config.drain
+        if "domains" in reloaded.changed:
+            self.domains.serve(config.domains)
+            self._serve_users()
+        return reloaded
 
     async def drain(self) -> None:
         """Refuses what is new with 503 and Retry-After and waits for what is under way, at most as long as configured."""

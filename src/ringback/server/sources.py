@@ -11,7 +11,7 @@ class Sources:
     """Source addresses. One is proven when it shows something only its true holder can have received: a dialog's proof."""
 
     def __init__(self, half_open_limit: int) -> None:
-        self._limit = half_open_limit
+        self.half_open_limit = half_open_limit
         self._proven: dict[str, float] = {}
         self._half_open: dict[str, int] = {}
 
@@ -27,7 +27,7 @@ class Sources:
 
     def may_open(self, host: str, now: float) -> bool:
         """Whether one more INVITE without a final response may be held for this address."""
-        return self._half_open.get(host, 0) < self._limit or self.is_proven(host, now)
+        return self._half_open.get(host, 0) < self.half_open_limit or self.is_proven(host, now)
 
     def opened(self, host: str) -> None:
         """An INVITE of this address waits for its final response."""

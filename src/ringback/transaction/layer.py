@@ -74,7 +74,7 @@ class TransactionLayer(Medium):
         self._invite_server = starts[INVITE_SERVER.name, False], starts[INVITE_SERVER.name, True]
         self._non_invite_server = starts[NON_INVITE_SERVER.name, False], starts[NON_INVITE_SERVER.name, True]
         self._cancel_wait = ((64 * timers.t1, CANCELLED),)
-        self._max_transactions = max_transactions
+        self.max_transactions = max_transactions
         self._strict_sources = strict_sources
         self._chance = chance
         self._failed: dict[Flow, str] = {}
@@ -153,7 +153,7 @@ class TransactionLayer(Medium):
             stamp_source(request, flow)
             back = reply_flow(via, flow)
         # A CANCEL that finds its INVITE makes room: it is let in.
-        if len(self.servers) + len(self.clients) >= self._max_transactions and cancels is None:
+        if len(self.servers) + len(self.clients) >= self.max_transactions and cancels is None:
             self._shed(request, back, key)
             return
         if data is None or back.remote[0] != remote[0]:

@@ -13,10 +13,10 @@ Level = Literal["debug", "info", "warning", "error"]
 
 def reload(server: "Server") -> dict[str, Any]:
     """Reads everything again that can change while the server runs; refused where something of it is wrong: then all stays as it was."""
-    fault = server.reload()
-    if fault is not None:
-        raise RpcError(fault)
-    return {}
+    reloaded = server.reload()
+    if reloaded.fault is not None:
+        raise RpcError(reloaded.fault)
+    return {"changed": list(reloaded.changed), "needs_restart": list(reloaded.needs_restart)}
 
 
 def drain(server: "Server", stay: bool = False) -> dict[str, Any]:

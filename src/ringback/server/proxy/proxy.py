@@ -97,9 +97,6 @@ class Proxy:
         those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
-        self.max_branches = config.max_branches
-        self.recurses = config.recurse
-        self.redirects_on_request = config.redirect_on_request
         self.resolve = resolve
         self.refuse = refuse
         self.unanswered = 0
@@ -108,7 +105,6 @@ class Proxy:
         self._domains = domains
         self._record_route = record_route
         self.resolver = resolver
-        self._config = config
         self._sources = sources
         self._determine = determine
         self._flows = flows
@@ -117,6 +113,13 @@ class Proxy:
         self._access = access
         self._token = token
         self.stateless = StatelessProxy(self, stack, domains, record_route, flows, via, determine)
+
+    def configure(self, config: ProxyConfig, relays_to: Callable[[str], bool]) -> None:
+        """Says how requests are forwarded from now on."""
+        self._config = config
+        self._relays_to = relays_to
+        self.max_branches = config.max_branches
+        self.recurses = config.recurse
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""

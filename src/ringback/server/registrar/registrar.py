@@ -65,7 +65,7 @@ class Registrar:
         """
         self._location = location
         self._domains = domains
-        self._config = config
+        self.config = config
         self._respond = respond
         self._refuse = refuse
         self._token = token
@@ -106,7 +106,7 @@ class Registrar:
                         plain = None
                 if plain is None:
                     reach = self._reach(request, event.flow)
-                registration = Registration(request, aor, source, now, self._config, location.new_row, self._check, reach)
+                registration = Registration(request, aor, source, now, self.config, location.new_row, self._check, reach)
                 bindings = tuple(registration.applied(request.contacts if plain is None else (plain,), live))
         except Refused as refused:
             self._refuse(transaction, request, refused.reject)
@@ -143,7 +143,7 @@ class Registrar:
 
     def _reach(self, request: Request, flow: Flow) -> Reach:
         """How the contacts of a REGISTER are reached; raises `Refused` or `SipParseError`."""
-        config = self._config
+        config = self.config
         path: list[NameAddr] = []
         if "path" in request.headers.keys:
             is_supported = config.path_unasked or has_option(request, "path")
@@ -168,7 +168,7 @@ class Registrar:
         if instance or reach.flow:
             check_loop(uri, registration.aor, self._domains, self._gruus)
         # Nothing is sent to the URI of a contact that is reached by its Path or down its flow.
-        if not self._config.foreign_contacts and not reach.path and not reach.flow:
+        if not self.config.foreign_contacts and not reach.path and not reach.flow:
             check_source(uri, registration.source, self._domains)
 
     def _answer(
