@@ -109,7 +109,7 @@ class Proxy:
         self._determine = determine
         self._flows = flows
         self._party_of = party_of
-        self._relays_to = relays_to
+        self.configure(config, relays_to)
         self._access = access
         self._token = token
         self.stateless = StatelessProxy(self, stack, domains, record_route, flows, via, determine)

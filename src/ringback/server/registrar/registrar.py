@@ -156,7 +156,7 @@ class Registrar:
 
     def _is_hidden(self, request: Request, flow: Flow) -> bool:
         """Whether none of the contacts can be followed, so that the flow is the way to all of them."""
-        is_trusted = self._config.foreign_contacts
+        is_trusted = self.config.foreign_contacts
         uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
         return bool(uris) and all(
             isinstance(uri, SipUri) and self._nat.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris
