@@ -71,6 +71,7 @@ class ServerCore:
         self.is_draining = False
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
+        self._confine(config)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
         self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run)
@@ -106,7 +107,6 @@ class ServerCore:
             flows=flows,
             via=via,
         )
-        self._confine(config)
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
         self.registrar = Registrar(
