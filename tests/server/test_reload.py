@@ -49,13 +49,18 @@ def test_what_can_change_is_taken_and_the_rest_is_named() -> None:
         listen=["udp://127.0.0.1"],
         limits=LimitsConfig(transactions=200, uri_bytes=100),
         proxy=ProxyConfig(timer_c=300.0, max_branches=3),
+        registrar=RegistrarConfig(max_contacts=2, foreign_contacts=True),
     )
     config, reloaded = merged(old, new)
     assert reloaded == Reloaded(
-        ("domains", "proxy.max_branches", "limits.transactions"), ("listen", "auth", "proxy.timer_c", "limits.uri_bytes")
+        ("domains", "registrar.max_contacts", "proxy.max_branches", "limits.transactions"),
+        ("listen", "auth", "registrar.foreign_contacts", "proxy.timer_c", "limits.uri_bytes"),
     )
     expected = Config(
-        domains=["example.org"], limits=LimitsConfig(transactions=200), proxy=ProxyConfig(timer_c=200.0, max_branches=3)
+        domains=["example.org"],
+        limits=LimitsConfig(transactions=200),
+        proxy=ProxyConfig(timer_c=200.0, max_branches=3),
+        registrar=RegistrarConfig(max_contacts=2),
     )
     assert config == expected
     assert merged(config, new)[1] == Reloaded((), reloaded.needs_restart), "what waits for a restart is named again"

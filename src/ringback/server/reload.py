@@ -24,11 +24,15 @@ CHANGEABLE = frozenset(
         "limits.half_open_per_source",
         "proxy.record_route",
         "proxy.recurse",
+        "proxy.redirect_on_request",
         "proxy.max_branches",
         "proxy.max_breadth",
     )
 )
 """Tables, and keys of other tables. What is not among them waits for a restart: sockets, the store, clocks that run."""
+
+# Of those tables: who is let in unproven, with whom dialogs may then be, has to be one thing from a dialog's begin to its end.
+_EXCEPTED = frozenset(("access.accept_strangers", "registrar.foreign_contacts"))
 
 
 class Reloaded(NamedTuple):
@@ -51,13 +55,17 @@ def merged(old: Config, new: Config) -> tuple[Config, Reloaded]:
                 key: getattr(after, key)
                 for key in before.__struct_fields__
                 if getattr(before, key) != getattr(after, key)
-                and _note(f"{name}.{key}", name in CHANGEABLE or f"{name}.{key}" in CHANGEABLE, changed, needs_restart)
+                and _note(f"{name}.{key}", _can_change(name, f"{name}.{key}"), changed, needs_restart)
             }
             if keys:
                 values[name] = msgspec.structs.replace(before, **keys)
         elif before != after and _note(name, name in CHANGEABLE, changed, needs_restart):
             values[name] = after
     return msgspec.structs.replace(old, **values), Reloaded(tuple(changed), tuple(needs_restart))
+
+
+def _can_change(table: str, key: str) -> bool:
+    return key in CHANGEABLE or (table in CHANGEABLE and key not in _EXCEPTED)
 
 
 def _note(name: str, is_changeable: bool, changed: list[str], needs_restart: list[str]) -> bool:

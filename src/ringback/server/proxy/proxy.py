@@ -120,6 +120,7 @@ class Proxy:
         self._relays_to = relays_to
         self.max_branches = config.max_branches
         self.recurses = config.recurse
+        self.redirects_on_request = config.redirect_on_request
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
