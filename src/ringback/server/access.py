@@ -18,6 +18,7 @@ from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.credentials import Credentials
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
+from ringback.server.admitted import Admitted
 from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains, Place
 from ringback.server.location.location import Location
@@ -63,10 +64,11 @@ class Access:
         is_spiral: Callable[[Request, Flow], bool],
         peer: Callable[[Flow], Identities],
         security: SecurityLog,
+        is_stateless: Callable[[], bool] = lambda: False,
     ) -> None:
         """`prove(host, now)` is told which address has answered a challenge; `is_spiral` says that a request comes back from ourselves;
-        `peer` whom the other end of a connection has proven to be;
-        `security` notes whoever proves nothing.
+        `peer` whom the other end of a connection has proven to be; `security` notes whoever proves nothing; `is_stateless` says that no
+        transaction may be there to absorb retransmissions.
         """
         self._users = users
         self._domains = domains
@@ -76,6 +78,8 @@ class Access:
         self._peer = peer
         self._peers = frozenset(config.peers)
         self._security = security
+        self._is_stateless = is_stateless
+        self._admitted = Admitted()
         # Both are new in each run: no nonce outlives it, so no count of one is ever taken twice.
         self._nonces = Nonces(secrets.token_bytes(32), secrets.token_bytes(16), config.nonce_seconds)
         self.configure(config)
@@ -211,7 +215,11 @@ class Access:
             return False
 
     def _verdict(self, protection: Protection, request: Request, flow: Flow, field: str, now: float) -> Verdict:
+        if self._is_stateless() and (known := self._admitted.verdict(request, flow, now)) is not None:
+            return known
         verdict = protection.verify(credentials_of(request, field), request.method, request.uri_text, request.body, now)
+        if verdict.is_accepted and self._is_stateless():
+            self._admitted.keep(request, flow, verdict, now)
         if verdict.outcome is Outcome.REFUSED:
             name = "" if verdict.credentials is None else verdict.credentials.username or ""
             event = "InvalidPassword" if (name, protection.realm) in self._users else "InvalidAccountID"
