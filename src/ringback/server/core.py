@@ -15,7 +15,7 @@ from ringback.server.access import Access
 from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.determination import Determination
-from ringback.server.domains import Domains, Place, reaches, scope_of
+from ringback.server.domains import REDIRECT, Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
@@ -24,6 +24,7 @@ from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
+from ringback.server.redirect import RedirectServer
 from ringback.server.registrar import Registrar
 from ringback.server.security import SecurityLog
 from ringback.server.sources import Sources
@@ -88,6 +89,7 @@ class ServerCore:
                 is_spiral=self._is_spiral,
                 peer=peer,
                 security=self._security,
+                is_stateless=lambda: self.proxy.stateless.is_used,
             )
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
         self.proxy = Proxy(
@@ -106,6 +108,16 @@ class ServerCore:
             token=token,
             flows=flows,
             via=via,
+        )
+        self.redirect = RedirectServer(
+            self.layer,
+            access=self.access,
+            sources=self.sources,
+            determine=self.determination.determine,
+            resolve=self.determination.resolve,
+            refuse=self._refuse,
+            tag_of=self._uas.tag_of,
+            clock=location.clock,
         )
         # What a commit answers leaves in one go.
         location.batch_ended = self.stack.wake
@@ -170,6 +182,9 @@ class ServerCore:
             if request.method == "CANCEL":
                 if not self.proxy.cancel(event, now):
                     place = self.domains.place(request.uri_text)
+                    if place.mode == REDIRECT:
+                        self.redirect.cancel(request, transaction)
+                        return
                     may_lead = None if proof is None or standing == UNPROVEN else self._ways_of(proof, host)
                     self.proxy.stateless.follow_stray(request, event.flow, transaction, place, may_lead, now)
                 return
@@ -180,7 +195,10 @@ class ServerCore:
                 return
             if proof is None or standing == UNPROVEN:
                 if not self._is_for_us(event, transaction, place, now):
-                    self.proxy.forward(event, place, None, now)
+                    if place.mode == REDIRECT:
+                        self.redirect.receive(event, place, now)
+                    else:
+                        self.proxy.forward(event, place, None, now)
                 return
             refusal = None
             if standing == ELSEWHERE and self.access is not None:

@@ -11,6 +11,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.server.counts import Counts
+from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.registrar import EXTENSIONS, not_understood
 from ringback.transaction.layer import TransactionLayer
@@ -42,9 +43,7 @@ class StatelessUas:
     def refuse(self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject) -> None:
         """Answers with a redirection or a refusal."""
         self._counts.refused += 1
-        response = response_to(request, decision.status, decision.reason, tag=self._tag(transaction.key))
-        for name, value in decision.headers:
-            response.headers.append(name, value)
+        response = answer_to(request, decision, self.tag_of(transaction.key))
         if decision.status in (401, 407) and not transaction.flow.endpoint.is_reliable:
             _shorten(response, _MOST_BYTES_BACK * len(transaction.octets))
         self._layer.reject(transaction, response)
@@ -52,7 +51,7 @@ class StatelessUas:
     def has_refused(self, ack: Request) -> bool:
         """Whether an ACK is for an answer of ours, of which nothing is kept: our tag is in To (§8.2.7)."""
         key = request_key(ack, ack.via)
-        return not is_old_key(key) and ack.to_tag == self._tag(key)
+        return not is_old_key(key) and ack.to_tag == self.tag_of(key)
 
     def tell_capabilities(self, transaction: ServerTransaction, request: Request) -> None:
         """§11.2: what this server understands of requests to itself."""
@@ -60,7 +59,7 @@ class StatelessUas:
         if unknown:
             self.refuse(transaction, request, Reject(420, headers=[("Unsupported", ", ".join(unknown))]))
             return
-        response = response_to(request, 200, tag=self._tag(transaction.key))
+        response = response_to(request, 200, tag=self.tag_of(transaction.key))
         for name, value in _CAPABILITIES:
             response.headers.append(name, value)
         self._layer.reject(transaction, response)
@@ -73,14 +72,15 @@ class StatelessUas:
             return
         try:
             stamp_source(request, flow)
-            response = response_to(request, malformed.status, malformed.reason, tag=self._tag(request.headers.line("via") or ""))
+            response = response_to(request, malformed.status, malformed.reason, tag=self.tag_of(request.headers.line("via") or ""))
             self._layer.responses[malformed.status] += 1
             self._layer.outgoing.append((response.to_bytes(), reply_flow(request.via, flow)))
         except SipParseError:
             # So little of it can be read that even the answer cannot be made.
             return
 
-    def _tag(self, key: str) -> str:
+    def tag_of(self, key: str) -> str:
+        """The To tag of what answers the request of a transaction, the same each time (§8.2.7)."""
         return blake2s(key.encode("utf-8", "surrogateescape"), key=self._tag_key, digest_size=8).hexdigest()
 
 

@@ -10,6 +10,7 @@ from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
+from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination, Uri
 from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop, request_uri
@@ -308,10 +309,7 @@ class Proxy:
         """Answers a request that has state. `is_awaited`: it has been forwarded meanwhile."""
         if is_awaited or transaction.response:
             # Who has heard 100 does not ask again: the answer has to be repeated until it arrives (§8.2.7 forbids the mixture).
-            response = response_to(request, decision.status, decision.reason, tag=self._token())
-            for name, value in decision.headers:
-                response.headers.append(name, value)
-            self._stack.respond(transaction, response, now)
+            self._stack.respond(transaction, answer_to(request, decision, self._token()), now)
         else:
             self.refuse(transaction, request, decision)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ringback.message.errors import SipParseError
+from ringback.message.fields.name_addr import NameAddr
 from ringback.message.status import REASONS
+from ringback.message.uri import parse_uri
 from ringback.server.proxy.destination import Destination, Target, Uri, by_phone, destination, q_of
 
 CONDITIONS = {
@@ -133,20 +136,42 @@ class Gateway(_Onward):
 
 
 class Redirect:
-    """Answer 3xx with these URIs as Contacts (§8.3, §21.3)."""
+    """Answer 3xx with these URIs as Contacts, the best first (§8.3, §21.3).
 
-    __slots__ = ("contacts", "headers", "reason", "status")
+    A contact is a URI, as text or typed, or a `NameAddr`, which may bear `q` and `expires`. 300 offers a choice, 301 says for good, 302
+    for now, 305 by way of; 380 needs no contact: what else there is stands in the `body`.
+    """
 
-    def __init__(self, *contacts: str | Uri, status: int = 302) -> None:
-        if not contacts or not 300 <= status <= 399:
-            raise ValueError("Redirect needs a contact and a status of 3xx")
-        self.contacts = tuple(str(contact) for contact in contacts)
+    __slots__ = ("addresses", "body", "content_type", "headers", "reason", "status")
+
+    def __init__(self, *contacts: str | Uri | NameAddr, status: int = 302, body: bytes = b"", content_type: str = "text/plain") -> None:
+        if not (contacts or body) or not 300 <= status <= 399:
+            raise ValueError("Redirect needs a contact, or a body, and a status of 3xx")
+        self.addresses = tuple(one if isinstance(one, NameAddr) else NameAddr(one) for one in contacts)
         self.status = status
+        self.body = body
+        self.content_type = content_type
         self.reason = REASONS.get(status, "Redirected")
-        self.headers = _checked((("Contact", f"<{contact}>") for contact in self.contacts), self.reason)
+        fields = [("Contact", str(address)) for address in self.addresses]
+        self.headers = _checked([*fields, ("Content-Type", content_type)] if body else fields, self.reason)
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The URIs."""
+        return tuple(address.uri_text for address in self.addresses)
+
+    def away_from(self, uri: str) -> Redirect | Reject:
+        """The same without what only leads back to a Request-URI (§8.3), 404 where that is all."""
+        asked = parse_uri(uri)
+        kept = [address for address in self.addresses if not _is_same(address, asked)]
+        if len(kept) == len(self.addresses):
+            return self
+        if not (kept or self.body):
+            return Reject(404)
+        return Redirect(*kept, status=self.status, body=self.body, content_type=self.content_type)
 
     def __repr__(self) -> str:
-        return f"Redirect({', '.join(self.contacts)}, status={self.status})"
+        return f"Redirect({', '.join((*self.contacts, f'status={self.status}'))})"
 
 
 class Reject:
@@ -236,6 +261,13 @@ def _checked_else(else_: Else | None) -> Else | None:
 def _checked_decision(decision: object, where: str) -> None:
     if not isinstance(decision, Decision):
         raise TypeError(f"{where} takes decisions such as Forward(…) or Reject(…), not {decision!r}")
+
+
+def _is_same(address: NameAddr, uri: Uri) -> bool:
+    try:
+        return address.uri.matches(uri)
+    except SipParseError:
+        return False
 
 
 def _checked(headers: Iterable[tuple[str, str]], reason: str) -> tuple[tuple[str, str], ...]:

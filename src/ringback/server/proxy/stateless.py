@@ -16,7 +16,8 @@ from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.forwarding import forwarded, is_for_sips, next_hop, request_uri
 from ringback.server.proxy.record_route import party
-from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Redirect, Reject, following
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
+from ringback.server.proxy.settling import settled
 from ringback.server.proxy.validation import ROUTED_STATELESSLY_BY, fault_of, has_looped, loop_hash
 from ringback.transaction.reply import fallback_target, reply_flow
 
@@ -98,39 +99,17 @@ class StatelessProxy:
         """
         self.is_used = True
         transaction = context.transaction
-        settled = self._settled(decision, request, lambda later, then: self.follow(context, later, request, then))
-        if settled is None:
+        found = settled(decision, request, self._proxy.resolve, lambda later, then: self.follow(context, later, request, then))
+        if found is None:
             return
         own_hash = self._loop_hash(request)
         if has_looped(request, self._proxy.own_sent_by, own_hash):
-            settled = Reject(482)
-        if isinstance(settled, Forward):
+            found = Reject(482)
+        if isinstance(found, Forward):
             passing = self._passing(context, request, own_hash, None, lambda then: context.decided(decision, request, then))
-            self._pass(passing, settled.steps()[0][0], now)
+            self._pass(passing, found.steps()[0][0], now)
         elif not transaction.is_terminated:
-            self._proxy.answer(transaction, request, settled, now, is_awaited=False)
-
-    def _settled(
-        self, decision: Decision, request: Request, decided: Callable[[Decision, float], None]
-    ) -> Forward | Redirect | Reject | None:
-        """What a decision comes to for who cannot wait for failures: of several the first that leads anywhere.
-
-        None where that takes time: then `decided` is called.
-        """
-        if isinstance(decision, First):
-            settled: Forward | Redirect | Reject | None = None
-            for one in decision.decisions:
-                settled = self._settled(one, request, decided)
-                if not isinstance(settled, Reject):
-                    break
-            return settled
-        if not isinstance(decision, Location | Gateway):
-            return decision
-        resolved = self._proxy.resolve(decision, request, decided)
-        if isinstance(resolved, Reject):
-            otherwise = following(decision.else_, resolved.status, found_nobody=True)
-            return resolved if otherwise is None else self._settled(otherwise, request, decided)
-        return None if resolved is None else self._settled(resolved, request, decided)
+            self._proxy.answer(transaction, request, found, now, is_awaited=False)
 
     def pass_on(self, context: ResponseContext, request: Request, may_lead: MayLead, now: float) -> None:
         """Forwards within a dialog, to the Request-URI; with state after all where it cannot be done rightly without."""
@@ -177,10 +156,10 @@ class StatelessProxy:
                 self._proxy.refuse(transaction, request, Reject(481))
 
         def follow(decision: Decision, then: float) -> None:
-            settled = self._settled(decision, invite, follow) if self.takes(decision, place) else Reject(481)
-            if isinstance(settled, Forward):
-                self._pass(passing, settled.steps()[0][0], then)
-            elif settled is not None:
+            found = settled(decision, invite, self._proxy.resolve, follow) if self.takes(decision, place) else Reject(481)
+            if isinstance(found, Forward):
+                self._pass(passing, found.steps()[0][0], then)
+            elif found is not None:
                 refuse()
 
         if not self.is_used or fault_of(request, place.uri.scheme) is not None:
