@@ -15,7 +15,6 @@ from ringback.cli.fault import Fault
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-
 class _Refusal(Fault):
     """The server understood and said no."""
 

@@ -30,9 +30,7 @@ class _Onward:
 
     __slots__ = ("else_", "one_by_one", "recurse", "ring_for", "stateless")
 
-    def __init__(
-        self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None, stateless: bool = False
-    ) -> None:
+    def __init__(self, one_by_one: bool, ring_for: float | None, else_: Else | None, recurse: bool | None, stateless: bool = False) -> None:
         if ring_for is not None and ring_for <= 0:
             raise ValueError(f"ring_for is seconds above 0, not {ring_for!r}")
         self.one_by_one = one_by_one

@@ -1,6 +1,7 @@
-"""Where a SIP URI leads (RFC 3263): from names to transports, addresses and ports by NAPTR, SRV, A and AAAA records."""
+"""Where a SIP URI leads (RFC 3263): from names to transports, addresses and ports by NAPTR, SRV, A and AAAA records; ENUM (RFC 6116)."""
 
+from ringback.transport.resolver.enum import Enum
 from ringback.transport.resolver.hop import numeric_host
 from ringback.transport.resolver.resolver import Resolved, Resolver
 
-__all__ = ["Resolved", "Resolver", "numeric_host"]
+__all__ = ["Enum", "Resolved", "Resolver", "numeric_host"]

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from ringback.address import SECURE
 from ringback.transport.resolver.hop import Hop, numeric_host
+from ringback.transport.resolver.inquiry import Inquiry
 from ringback.transport.resolver.naptr import services
-from ringback.transport.resolver.records import Answer, Naptr, Questions, R, Srv, UnansweredError
+from ringback.transport.resolver.records import Naptr, Srv
 from ringback.transport.resolver.srv import Choice, Way
-
-# No answer counts for longer than an hour: whoever has moved a server need not wait for days.
-_LONGEST = 3600.0
-
-# A TTL of 0 makes one question for all who ask within this second, not one for each request.
-_SHORTEST = 1.0
-
-# c-ares keeps "there is none" as long as the zone's SOA record says, but does not tell for how long: so it is asked again this often.
-_NONE_FOR = 30.0
-
-# RFC 2308 §7.1, RFC 9520 §3.2: what could not be answered is not asked again at once.
-_UNANSWERED_FOR = 5.0
 
 # Choices: whoever publishes more than this is heard in part.
 _MOST_SERVERS = 32
@@ -38,23 +26,6 @@ _Host = tuple[str, frozenset[int]]
 _Service = tuple[str, Sequence[Srv]]
 
 
-class Asked(NamedTuple):
-    """One question of a walk and what came of it; `fault` says why nothing did."""
-
-    kind: str
-    name: str
-    answer: Answer[Any] = Answer(())
-    fault: str | None = None
-
-    @property
-    def holds(self) -> float:
-        """For how many seconds that counts."""
-        if self.fault is not None:
-            return _UNANSWERED_FOR
-        ttl = self.answer.ttl
-        return _NONE_FOR if ttl is None else min(max(ttl, _SHORTEST), _LONGEST)
-
-
 def default_transport(speaking: Speaking, *, is_secure: bool) -> str:
     """What a URI means that names no transport: UDP, or TLS for sips (§4.1); who does not speak that uses what he speaks."""
     spoken = [transport for transport in speaking if transport in SECURE or not is_secure]
@@ -62,25 +33,12 @@ def default_transport(speaking: Speaking, *, is_secure: bool) -> str:
 
 
 class Walk:
-    """One walk from a hop to a way; `asked` is what it asked."""
+    """One walk from a hop to a way."""
 
-    def __init__(self, hop: Hop, questions: Questions, speaking: Speaking, patience: float) -> None:
-        """`patience` is how long each question may take, in seconds: what is known by then has to do."""
+    def __init__(self, hop: Hop, inquiry: Inquiry, speaking: Speaking) -> None:
         self.hop = hop
-        self.asked: list[Asked] = []
-        self._questions = questions
+        self._inquiry = inquiry
         self._speaking = speaking
-        self._patience = patience
-
-    @property
-    def holds(self) -> float:
-        """For how many seconds the way counts: as long as each answer that it was made of."""
-        return min((asked.holds for asked in self.asked), default=_LONGEST)
-
-    @property
-    def has_faults(self) -> bool:
-        """Whether a question was not answered."""
-        return any(asked.fault is not None for asked in self.asked)
 
     async def way(self) -> Way:
         """Where the hop leads; a way without targets where that is nowhere."""
@@ -94,7 +52,7 @@ class Walk:
             transports = [transport]
         else:
             transports = [spoken for spoken in self._speaking if spoken in SECURE or not hop.is_secure]
-            naptr = await self._answer("NAPTR", hop.name, self._questions.naptr(hop.name))
+            naptr = await self._inquiry.naptr(hop.name)
             for group in services(naptr.records, transports, is_secure=hop.is_secure):
                 if choices := await self._choices(await self._named_services(group)):
                     return Way(choices)
@@ -117,7 +75,7 @@ class Walk:
 
     async def _services(self, places: Sequence[tuple[str, str]]) -> list[_Service]:
         """The SRV records of each place that has any, asked for all at once."""
-        answers = await asyncio.gather(*[self._answer("SRV", name, self._questions.srv(name)) for _, name in places])
+        answers = await asyncio.gather(*[self._inquiry.srv(name) for _, name in places])
         return [
             # Nothing can be sent to port 0.
             (transport, [record for record in answer.records if record.target and record.port])
@@ -150,25 +108,7 @@ class Walk:
                 names.append(host)
             else:
                 found[host] = (numeric,)
-        questions = [self._answer(_kind(families), name, self._questions.addresses(name, families)) for name, families in names]
+        questions = [self._inquiry.addresses(name, families) for name, families in names]
         for host, answer in zip(names, await asyncio.gather(*questions), strict=True):
             found[host] = answer.records[:_MOST_ADDRESSES]
         return found
-
-    async def _answer(self, kind: str, name: str, question: Awaitable[Answer[R]]) -> Answer[R]:
-        """One answer, noted; empty where none could be had."""
-        place = len(self.asked)
-        self.asked.append(Asked(kind, name))
-        try:
-            async with asyncio.timeout(self._patience):
-                answer = await question
-        except (UnansweredError, TimeoutError) as error:
-            fault = error.reason if isinstance(error, UnansweredError) else "no answer in time"
-            self.asked[place] = Asked(kind, name, fault=fault)
-            return Answer(())
-        self.asked[place] = Asked(kind, name, answer)
-        return answer
-
-
-def _kind(families: frozenset[int]) -> str:
-    return " and ".join(kind for family, kind in ((4, "A"), (6, "AAAA")) if family in families)
