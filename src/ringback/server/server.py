@@ -67,7 +67,7 @@ class Server:
         self._report = report or logger.warning
         self._open_transports = open_transports
         self.reread = reread
-        self._resolver = Resolver()
+        self._resolver = Resolver(config.dns.questions(), patience=config.dns.question_seconds)
         self.store: Store | None = None
         """What outlives the server; None where nothing does."""
         self.tls = config.tls.contexts()
@@ -199,7 +199,9 @@ class Server:
     # The operator's verbs.
 
     def reload(self) -> Reloaded:
-        """Reads configuration, routing file, certificates and users again. Where one of them cannot be used, all stays as it was."""
+        """Reads configuration, routing file, certificates and users again, and asks the DNS anew. Where one of them cannot be used, all
+        stays as it was.
+        """
         self.refresh_users()
         try:
             config, reloaded = (self.config, Reloaded()) if self.reread is None else merged(self.config, self.reread())
@@ -219,6 +221,7 @@ class Server:
         if "domains" in reloaded.changed:
             self.domains.serve(config.domains)
             self._serve_users()
+        self._resolver.forget()
         return reloaded
 
     async def drain(self) -> None:

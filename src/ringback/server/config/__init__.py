@@ -3,6 +3,7 @@
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.config import IN_MEMORY, Config, default_data_folder
 from ringback.server.config.control import ControlConfig
+from ringback.server.config.dns import DnsConfig
 from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
@@ -27,6 +28,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ControlConfig",
+    "DnsConfig",
     "DomainConfig",
     "DrainConfig",
     "LimitsConfig",

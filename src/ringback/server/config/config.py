@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 from ringback.address import Endpoint
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.control import ControlConfig
+from ringback.server.config.dns import DnsConfig
 from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.fault import ConfigError, shown
@@ -98,6 +99,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     relay: RelayConfig = msgspec.field(default_factory=RelayConfig)
     trace: TraceConfig = TraceConfig()
     transport: TransportConfig = TransportConfig()
+    dns: DnsConfig = msgspec.field(default_factory=DnsConfig)
     tls: TlsConfig = msgspec.field(default_factory=TlsConfig)
     websocket: WebSocketConfig = msgspec.field(default_factory=WebSocketConfig)
     drain: DrainConfig = DrainConfig()

@@ -2,6 +2,7 @@
 
 from ringback.transport.resolver.enum import Enum
 from ringback.transport.resolver.hop import numeric_host
+from ringback.transport.resolver.nameservers import NameServers
 from ringback.transport.resolver.resolver import Resolved, Resolver
 
-__all__ = ["Enum", "Resolved", "Resolver", "numeric_host"]
+__all__ = ["Enum", "NameServers", "Resolved", "Resolver", "numeric_host"]

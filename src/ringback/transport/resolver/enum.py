@@ -140,7 +140,7 @@ class Enum:
                 await self._collect(inquiry, record.replacement, number, uris)
 
     def forget(self) -> None:
-        """Forgets every number, so that each is asked for anew."""
+        """Has every number asked for anew; what is known stands in where nobody answers."""
         self._numbers.forget()
 
     def close(self) -> None:

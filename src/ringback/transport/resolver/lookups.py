@@ -94,8 +94,9 @@ class Lookups(Generic[K, V]):
         return new.value
 
     def forget(self) -> None:
-        """Forgets everything, so that it is asked for anew."""
-        self._remembered.clear()
+        """Has everything asked for anew; what is known stands in where nobody answers."""
+        for remembered in self._remembered.values():
+            remembered.until = 0.0
 
     def close(self) -> None:
         """Abandons what was asked and not found."""

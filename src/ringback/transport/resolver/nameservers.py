@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Sequence
 import aiodns
 import pycares
 
+from ringback.address import host_port
+from ringback.transport.resolver.hop import numeric_host
 from ringback.transport.resolver.records import Answer, Naptr, R, Srv, UnansweredError
 
 # There is no such name, no such record, or it is no name that anybody could have: that is an answer.
@@ -17,11 +19,22 @@ _FAMILIES = {frozenset((4,)): socket.AF_INET, frozenset((6,)): socket.AF_INET6}
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 
 
+def nameserver(text: str) -> str:
+    """A name server as ADDRESS:PORT, port 53 unless named; raises `ValueError`, whose text says what it should be."""
+    host, port = text, "53"
+    if text.startswith("[") or text.count(":") == 1:
+        host, _, port = text.rpartition(":")
+    address = numeric_host(host.removeprefix("[").removesuffix("]"))
+    if address is None or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65535):
+        raise ValueError("is no name server; allowed is an address such as 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53")
+    return host_port(address, int(port))
+
+
 class NameServers:
     """Questions put to name servers; which ones, is read from the system's settings unless `servers` says it."""
 
     def __init__(self, servers: Sequence[str] = (), timeout: float = 2.0, tries: int = 2) -> None:
-        """`servers` are ADDRESS or ADDRESS:PORT; each is given `timeout` seconds, then the next one is asked, `tries` times round."""
+        """`servers` are written as `nameserver` gives them; each is given `timeout` seconds, then the next one is asked, `tries` times round."""
         self._servers = servers
         self._timeout = timeout
         self._tries = tries
@@ -77,6 +90,11 @@ class NameServers:
     async def _query(self, name: str, kind: str) -> Sequence[pycares.DNSRecord]:
         found = await _unless_none(self._open().query_dns(name, kind))
         return () if found is None else found.answer
+
+    def forget(self) -> None:
+        """Forgets what was answered, and reads the system's settings again."""
+        # What is under way keeps the old one until it is done.
+        self._cares = None
 
     def close(self) -> None:
         """Gives up what is asked and not answered, and the thread with it."""

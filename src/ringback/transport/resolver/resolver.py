@@ -144,9 +144,11 @@ class Resolver:
         return self._failures.rest(target, now) if self._failures else None
 
     def forget(self) -> None:
-        """Forgets every way, so that each is asked for anew."""
+        """Has every name asked for anew; what is known stands in where nobody answers."""
         self._uris.clear()
         self._ways.forget()
+        if self._questions is not None:
+            self._questions.forget()
 
     def close(self) -> None:
         """Abandons what was asked and not answered."""
