@@ -139,6 +139,11 @@ def test_the_limits_of_connections() -> None:
         ("[limits]\nvia_count = 1979-05-27", "ringback.toml: limits.via_count: must be a whole number from 1 to 10000, is date"),
         ('[relay]\nallow = ["*"]', ("ringback.toml: relay.allow[0]: '*' is no domain; allowed is a host name or address such as "
                                      "example.org, [::1] or 192.0.2.1")),
+        ('[dns]\nnameservers = ["dns.example"]', ("ringback.toml: dns.nameservers[0]: 'dns.example' is no name server; allowed is an "
+                     "address such as 192.0.2.53, 127.0.0.1:5353 or [2001:db8::53]:53")),
+        ('[dns]\nenum = ["+49"]', ("ringback.toml: dns.enum[0]: '+49' is no domain; allowed is a host name or address such as "
+                                 "example.org, [::1] or 192.0.2.1")),
+        ("[dns]\ntries = 0", "ringback.toml: dns.tries: must be a whole number from 1 to 10, is 0"),
         ('[trace]\nfile = "calls.txt"', "ringback.toml: trace.file: 'calls.txt' must end in .pcap or .json"),
         ("[trace]\nladders = true", "ringback.toml: trace.ladders: no such key; did you mean ladder?"),
         ("[drain]\nq = 1", "ringback.toml: drain.q: no such key; allowed are seconds, calls_seconds"),

@@ -36,7 +36,7 @@ from ringback.transaction.events import Event, RequestReceived, StrayResponseRec
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.matching import key_of
 from ringback.transaction.transaction import ServerTransaction
-from ringback.transport.resolver import Resolver
+from ringback.transport.resolver import Enum, Resolver
 from ringback.transport.tls import Identities
 
 # Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
@@ -75,7 +75,8 @@ class ServerCore:
         self._confine(config)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
-        self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run)
+        enum = Enum(config.dns.enum, resolver.inquiry)
+        self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run, enum=enum)
         self._security = SecurityLog()
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from ringback.message.message import Request
@@ -16,6 +16,18 @@ from ringback.server.location.location import Location as LocationService
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 from ringback.server.retargeting import Retargeting
 from ringback.server.routing_file import Lookup, Route, checked, explain, load_route
+from ringback.transport.resolver import Enum
+
+# Numbers looked up for one request, one leading to the next. A choice: more is a loop, or might as well be one.
+_MOST_NUMBERS = 5
+
+
+class _NotYetKnownError(Exception):
+    """A number must be looked up before anything can be said."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Determination:
@@ -31,12 +43,16 @@ class Determination:
         counts: Counts,
         report: Callable[[str], None],
         run: Callable[[Callable[[float], None]], None],
+        enum: Enum,
     ) -> None:
-        """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided."""
+        """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided;
+        `enum` knows telephone numbers.
+        """
         self._domains = domains
         self._location = location
         self._gruus = gruus
         self._file = config.routing
+        self.enum = enum
         self.retargeting = self._standing_orders(config)
         self._counts = counts
         self._report = report
@@ -54,16 +70,18 @@ class Determination:
         def apply() -> None:
             retargeting.forwarding = self.retargeting.forwarding
             self._file, self.route, self.retargeting = file, route, retargeting
+            self.enum.suffixes = config.dns.enum
 
         return apply
 
     def _standing_orders(self, config: Config) -> Retargeting:
-        return Retargeting(self._domains, self._location, self._gruus, config.aliases, config.route)
+        uris = self._uris if config.dns.enum else None
+        return Retargeting(self._domains, self._location, self._gruus, config.aliases, config.route, uris)
 
     def determine(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision; None where it takes time: then `decided(decision, now)` is called."""
         if self.route is None:
-            return self.retargeting.decision(request)
+            return self._ordered(request, decided)
         try:
             result = self.route(request)
             if inspect.isawaitable(result):
@@ -71,16 +89,39 @@ class Determination:
                 self._waiting.add(task)
                 task.add_done_callback(self._waiting.discard)
                 return None
-            return checked(result) or self.retargeting.decision(request)
+            return checked(result) or self._ordered(request, decided)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             return self._failed(error)
 
     async def _wait_for(self, request: Request, result: Awaitable[Decision | None], decided: Callable[[Decision, float], None]) -> None:
         try:
-            decision = checked(await result) or self.retargeting.decision(request)
+            decision = checked(await result) or self._ordered(request, decided)
         except Exception as error:  # noqa: BLE001 - whatever the operator's own code raises
             decision = self._failed(error)
-        self._run(lambda now: decided(decision, now))
+        if decision is not None:
+            self._run(lambda now: decided(decision, now))
+
+    def _ordered(self, request: Request, decided: Callable[[Decision, float], None], asked: int = 0) -> Decision | None:
+        """What the configuration and users say; None where a telephone number is looked up first."""
+        try:
+            return self.retargeting.decision(request)
+        except _NotYetKnownError as missing:
+            if asked >= _MOST_NUMBERS:
+                return Reject(503, "Number Lookup Failed")
+            self.enum.ask(missing.number, lambda _: self._run(lambda now: self._asked(request, decided, asked + 1, now)))
+            return None
+
+    def _asked(self, request: Request, decided: Callable[[Decision, float], None], asked: int, now: float) -> None:
+        decision = self._ordered(request, decided, asked)
+        if decision is not None:
+            decided(decision, now)
+
+    def _uris(self, number: str) -> Sequence[str]:
+        """What ENUM knows of a number."""
+        uris = self.enum.known(number, asyncio.get_running_loop().time())
+        if uris is None:
+            raise _NotYetKnownError(number)
+        return uris
 
     def resolve(self, decision: Location | Gateway, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """What a value that names no targets leads to now: a `Location` to the bindings of its address-of-record, whatever its user has
@@ -107,3 +148,4 @@ class Determination:
         """Gives up what has not been decided."""
         for task in self._waiting:
             task.cancel()
+        self.enum.close()

@@ -1,11 +1,12 @@
 """Where a request for a user of ours goes where no routing function says otherwise (RFC 3261 §16.5, RFC 5359 §2.7 to §2.9).
 
-In this order: by alias, by static route, by what the user has arranged, to the bindings of the location service.
+In this order: by alias, by ENUM where a telephone number is nobody's here (RFC 6116), by static route, by what the user has arranged, to
+the bindings of the location service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
@@ -19,6 +20,7 @@ from ringback.server.location.location import Location
 from ringback.server.proxy.destination import Target
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Redirect, Reject
 from ringback.server.static_routes import StaticRoute, StaticRoutes
+from ringback.transport.resolver.enum import is_number as is_global_number
 
 # How often one request may be sent on from user to user: more is a loop that nobody meant, or might as well be one.
 _MOST_FORWARDINGS = 5
@@ -34,12 +36,15 @@ class Retargeting:
         gruus: Gruus,
         aliases: Mapping[str, Sequence[str] | str],
         routes: Sequence[RouteConfig],
+        enum: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
+        """`enum` gives the URIs of a telephone number; what it raises, `decision` raises."""
         self._domains = domains
         self._location = location
         self._gruus = gruus
         self._aliases = {name: [uris] if isinstance(uris, str) else uris for name, uris in aliases.items()}
         self._routes = StaticRoutes(routes) if routes else None
+        self._enum = enum
         self.forwarding: Mapping[str, Forwarding] = {}
         """Whose calls go elsewhere, by address-of-record."""
 
@@ -66,6 +71,10 @@ class Retargeting:
             uris = self._aliases.get(f"{user}@{domain}") or self._aliases.get(user)
             if uris is not None:
                 return self._sent_on(uris, place, request, before) or Reject(482, "Alias Loop")
+        if self._enum is not None and (uris := self._uris(place)):
+            onward = self._sent_on(uris, place, request, before, one_by_one=len(uris) > 1)
+            if onward is not None:
+                return onward
         if self._routes is not None:
             route = self._routes.route(user, domain, request.method)
             if route is not None:
@@ -82,6 +91,14 @@ class Retargeting:
             # RFC 5630 §7.1: why, so that the caller need not try again.
             return Reject(480, headers=[("Warning", f'380 {place.domain} "SIPS Not Allowed"')])
         return Reject(404)
+
+    def _uris(self, place: Place) -> Sequence[str]:
+        """What ENUM makes of a telephone number that is nobody's here."""
+        number = _number(place)
+        if self._enum is None or number is None or not is_global_number(number):
+            return ()
+        is_ours = place.aor is not None and (place.aor in self.forwarding or bool(self._location.lookup(place.aor)))
+        return () if is_ours else self._enum(number)
 
     def _bindings(self, place: Place, request: Request) -> Sequence[Binding]:
         bindings: Sequence[Binding] = ()
@@ -131,16 +148,19 @@ class Retargeting:
             except SipParseError:
                 # A route's template with a user that its URI cannot hold: a tel URI with letters.
                 continue
-            if other.aor is None or not other.names_user:
+            is_number = isinstance(other.uri, TelUri)
+            name = str(other.uri) if is_number else other.aor
+            is_alone = len(uris) == 1 and not (one_by_one or ring_for or else_)
+            if name is None or not other.names_user:
                 if uri[:5].lower() == "sips:" or not _is_secure(request):
                     targets.append(uri)
-            elif other.aor in before or len(before) > _MOST_FORWARDINGS:
+            elif name in before or len(before) > _MOST_FORWARDINGS:
                 if len(uris) == 1:
                     return None
-            elif len(uris) == 1 and not (one_by_one or ring_for or else_):
+            elif is_alone:
                 return self._called(other, request, before)
             else:
-                targets += self._bindings(other, request)
+                targets += self._bindings(other, request) or self._uris(other) or ([uri] if is_number else [])
         if not targets:
             return else_ or Reject(480)
         return Forward(*targets, one_by_one=one_by_one, ring_for=ring_for, else_=else_)

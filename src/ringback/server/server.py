@@ -222,6 +222,7 @@ class Server:
             self.domains.serve(config.domains)
             self._serve_users()
         self._resolver.forget()
+        self.core.determination.enum.forget()
         return reloaded
 
     async def drain(self) -> None:

@@ -230,9 +230,7 @@ class StatelessProxy:
         flows = (self._proxy.open_flow(one.flow) for one in (destination, *destination.alternatives) if one.flow is not None)
         return next((flow for flow in flows if flow is not None), None)
 
-    def _send(
-        self, passing: Passing, copy: Request, uri: str, way: Target | Flow | None, flow_name: Flow | str | None, now: float
-    ) -> None:
+    def _send(self, passing: Passing, copy: Request, uri: str, way: Target | Flow | None, flow_name: Flow | str | None, now: float) -> None:
         transaction = passing.transaction
         keep = passing.keep
         if transaction is not None:

@@ -100,7 +100,7 @@ class Enum:
 
     def __init__(self, suffixes: Sequence[str], inquire: Callable[[], Inquiry]) -> None:
         """`suffixes` are asked in their order until one knows the number; `inquire` begins the questions for one."""
-        self._suffixes = suffixes
+        self.suffixes = suffixes
         self._inquire = inquire
         self._numbers: Lookups[str, list[str]] = Lookups(self._look, [])
 
@@ -109,7 +109,7 @@ class Enum:
 
         What is no global number has none. The list is not the caller's to change.
         """
-        if not self._suffixes or not is_number(number):
+        if not self.suffixes or not is_number(number):
             return []
         known = self._numbers.known(number, now)
         return None if known is None else known.value
@@ -121,7 +121,7 @@ class Enum:
     async def _look(self, number: str) -> Found[list[str]]:
         uris: list[str] = []
         inquiries = []
-        for suffix in self._suffixes:
+        for suffix in self.suffixes:
             inquiries.append(self._inquire())
             await self._collect(inquiries[-1], domain_of(number, suffix), number, uris)
             if uris:

@@ -34,7 +34,7 @@ class NameServers:
     """Questions put to name servers; which ones, is read from the system's settings unless `servers` says it."""
 
     def __init__(self, servers: Sequence[str] = (), timeout: float = 2.0, tries: int = 2) -> None:
-        """`servers` are written as `nameserver` gives them; each is given `timeout` seconds, then the next one is asked, `tries` times round."""
+        """`servers` are such as `nameserver` gives; each is given `timeout` seconds, then the next one is asked, `tries` times round."""
         self._servers = servers
         self._timeout = timeout
         self._tries = tries
