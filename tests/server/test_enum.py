@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.message.derive import cancel_of
@@ -151,3 +152,18 @@ async def test_a_reload_asks_anew() -> None:
             await alice.hears("200 MESSAGE")
             at_home.server.reload()
         assert len(names().asked) == 2
+
+
+@simulated
+async def test_a_reload_may_name_another_suffix() -> None:
+    async with house() as at_home:
+        server = at_home.server
+        names().add(domain_of(NUMBER, "enum.example"), Naptr(100, 10, "u", "E2U+sip", "!^.*$!sip:bob@192.0.2.2!", ""))
+        alice, bob = await at_home.party("alice"), await at_home.party("bob", "192.0.2.2")
+        alice.ask("MESSAGE", uri=f"tel:{NUMBER}")
+        await alice.hears("404 MESSAGE")
+        server.reread = lambda: msgspec.structs.replace(server.config, dns=DnsConfig(enum=["enum.example"]))
+        assert server.reload().changed == ("dns.enum",)
+        alice.ask("MESSAGE", uri=f"tel:{NUMBER}")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")

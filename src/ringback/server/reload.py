@@ -18,6 +18,7 @@ CHANGEABLE = frozenset(
         "access",
         "registrar",
         "relay",
+        "dns",
         "drain",
         "log",
         "limits.transactions",

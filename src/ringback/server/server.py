@@ -221,7 +221,7 @@ class Server:
         if "domains" in reloaded.changed:
             self.domains.serve(config.domains)
             self._serve_users()
-        self._resolver.forget()
+        self._resolver.turn_to(config.dns.questions(), config.dns.question_seconds)
         self.core.determination.enum.forget()
         return reloaded
 

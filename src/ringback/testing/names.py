@@ -72,8 +72,5 @@ class Names:
         records = self._records.get((kind, name))
         return Answer(()) if records is None else Answer(tuple(records), self.ttl)
 
-    def forget(self) -> None:
-        """Does nothing: nothing was remembered."""
-
     def close(self) -> None:
         """Does nothing: the names are the loop's."""

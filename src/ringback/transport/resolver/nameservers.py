@@ -91,11 +91,6 @@ class NameServers:
         found = await _unless_none(self._open().query_dns(name, kind))
         return () if found is None else found.answer
 
-    def forget(self) -> None:
-        """Forgets what was answered, and reads the system's settings again."""
-        # What is under way keeps the old one until it is done.
-        self._cares = None
-
     def close(self) -> None:
         """Gives up what is asked and not answered, and the thread with it."""
         if self._cares is not None:

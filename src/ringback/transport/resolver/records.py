@@ -55,8 +55,5 @@ class Questions(Protocol):
     async def addresses(self, name: str, families: frozenset[int]) -> Answer[str]:
         """The numeric addresses of a host, of IP version 4, 6 or both, best first; files of the system such as /etc/hosts count too."""
 
-    def forget(self) -> None:
-        """Forgets what it has heard so far."""
-
     def close(self) -> None:
         """Gives up what is asked and not answered: that is unanswered then."""

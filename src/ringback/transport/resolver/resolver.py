@@ -58,7 +58,7 @@ class Resolver:
         if spoken:
             order = sorted(spoken, key=lambda transport: _PREFERENCE.index(transport) if transport in _PREFERENCE else len(_PREFERENCE))
             self._speaking = {transport: frozenset(spoken[transport]) for transport in order}
-            self.forget()
+            self._forget()
 
     def known(self, text: str, now: float) -> list[Target] | None:
         """The targets of a URI in the order to try them, where no question is needed; None where `ask` must be called.
@@ -143,12 +143,15 @@ class Resolver:
         """For how many seconds yet a server asked to be left alone (RFC 3261 §21.5.4): it should get no request outside dialogs."""
         return self._failures.rest(target, now) if self._failures else None
 
-    def forget(self) -> None:
-        """Has every name asked for anew; what is known stands in where nobody answers."""
+    def turn_to(self, questions: Questions | None, patience: float) -> None:
+        """Puts every question anew, and to somebody else or with other settings; what is known stands in where nobody answers."""
+        self._questions = questions
+        self._patience = patience
+        self._forget()
+
+    def _forget(self) -> None:
         self._uris.clear()
         self._ways.forget()
-        if self._questions is not None:
-            self._questions.forget()
 
     def close(self) -> None:
         """Abandons what was asked and not answered."""
