@@ -84,9 +84,11 @@ async def test_a_user_whose_phones_are_not_secure_is_not_there_for_sips() -> Non
         "sips:bob@192.0.2.9:5060;transport=tcp",
         "sips:bob@example.net",
         "sips:bob@192.0.2.9;maddr=192.0.2.9",
+        "sip:bob@192.0.2.9;transport=tls",
+        "sip:bob@192.0.2.9:5060;transport=TLS",
     ],
 )
-def test_where_there_is_no_tls_a_sips_uri_leads_nowhere(target: str) -> None:
+def test_where_there_is_no_tls_what_asks_for_it_leads_nowhere(target: str) -> None:
     """The other server speaks UDP and TCP alone, on the port that the URI names as well; nothing is ever sent to it."""
 
     @simulated
