@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from functools import partial
 
 from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.errors import SipParseError
@@ -18,6 +17,7 @@ from ringback.server.determination import Determination
 from ringback.server.domains import REDIRECT, Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
+from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
 from ringback.server.nat import FlowGone, Nat
 from ringback.server.proxy.computed_via import ComputedVia
@@ -59,10 +59,12 @@ class ServerCore:
         resolver: Resolver,
         via: ComputedVia,
         counts: Counts,
+        drop: Callable[[Flow, str], None],
         report: Callable[[str], None],
         peer: Callable[[Flow], Identities],
     ) -> None:
-        """`users` None: nobody has to prove who he is; `peer` says who the other end of a flow is by its certificate.
+        """`users` None: nobody has to prove who he is; `peer` says who the other end of a flow is by its certificate;
+        `drop(flow, reason)` closes a dead connection.
 
         Raises `RoutingFileError`.
         """
@@ -72,6 +74,19 @@ class ServerCore:
         self.is_draining = False
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
+        self.keepalive: Keepalive | None = None
+        """What keeps the ways to phones open; None where nobody wants that."""
+        if config.nat.mode == "auto" and config.nat.keepalive:
+            self.keepalive = Keepalive(
+                location,
+                flows,
+                self.sources,
+                config.nat.keepalive,
+                send=lambda octets, flow: self.layer.outgoing.append((octets, flow)),
+                drop=drop,
+                token=token,
+            )
+            location.swept = self._look_after_flows
         self._confine(config)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
@@ -102,7 +117,7 @@ class ServerCore:
             sources=self.sources,
             determine=self.determination.determine,
             resolve=self.determination.resolve,
-            party_of=partial(self.nat.party, is_trusted=not self._is_confined),
+            party_of=self._party_of,
             refuse=self._refuse,
             relays_to=frozenset(config.relay.allow).__contains__,
             access=self.access,
@@ -155,13 +170,14 @@ class ServerCore:
         is_open = config.auth == "none" or config.access.accept_strangers
         self._is_confined = is_open and not config.registrar.foreign_contacts
         # Who runs a routing function may forward without state before this run has done so.
-        self.layer.tells_strays = self.domains.is_stateless_anywhere or config.routing is not None
+        self._may_be_stateless = self.domains.is_stateless_anywhere or config.routing is not None
+        self.layer.tells_strays = self._may_be_stateless or self.keepalive is not None
 
     def receive(self, event: Event, now: float) -> None:
         """Gives each new request to the role it is for."""
         if not isinstance(event, RequestReceived):
             if isinstance(event, StrayResponseReceived):
-                self.proxy.stateless.receive(event.response)
+                self._take_stray(event, now)
             return
         request = event.request
         host = event.flow.host
@@ -217,6 +233,20 @@ class ServerCore:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
+
+    def _party_of(self, request: Request, flow: Flow) -> str:
+        """Who begins a dialog, as `RecordRoute` takes it."""
+        return self.nat.party(request, flow, is_trusted=not self._is_confined)
+
+    def _take_stray(self, event: StrayResponseReceived, now: float) -> None:
+        is_pong = self.keepalive is not None and self.keepalive.receive(event.response, event.flow, now)
+        if not is_pong and self._may_be_stateless:
+            self.proxy.stateless.receive(event.response)
+
+    def _look_after_flows(self, now: float) -> None:
+        if self.keepalive is not None:
+            self.keepalive.look(now)
+            self.stack.flush()
 
     def _way_down(self, request: Request, place: Place, proof: str) -> Flow | None:
         """The flow that a request of a proven dialog goes down; None where Route or Request-URI lead. Raises `FlowGone` if nothing does."""

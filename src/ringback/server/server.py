@@ -105,6 +105,7 @@ class Server:
                 resolver=self._resolver,
                 via=ComputedVia(self._secret("via")),
                 counts=self.counts,
+                drop=self._drop,
                 report=self._report,
                 peer=self._peer,
             )
@@ -189,6 +190,10 @@ class Server:
         self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
         self.core.proxy.own_sent_by = self.core.proxy.stateless.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+
+    def _drop(self, flow: Flow, reason: str) -> None:
+        """Closes a connection that is dead."""
+        self.transports.drop(flow, reason)
 
     def _connection_closed(self, flow: Flow) -> None:
         """RFC 5626 §7: nobody is reached over a connection that is gone."""

@@ -105,6 +105,12 @@ class TcpTransport:
         connection = self._by_number.get(number)
         return None if connection is None else connection.flow
 
+    def drop(self, flow: Flow, reason: str) -> None:
+        """Closes the flow's connection at once."""
+        connection = self._by_number.get(flow.connection)
+        if connection is not None:
+            connection.abort(reason)
+
     def sender(self, endpoint: Endpoint) -> Callable[[bytes, Flow], None]:
         """What sends over the flows of one endpoint."""
         return self.send

@@ -135,6 +135,12 @@ class Transports:
         kind = self._transports.get(flow.endpoint.transport)
         return kind.peer(flow) if isinstance(kind, TcpTransport) else NOBODY
 
+    def drop(self, flow: Flow, reason: str) -> None:
+        """Closes the connection of a flow at once; who has sent over it is told the reason. Without a connection nothing happens."""
+        kind = self._transports.get(flow.endpoint.transport)
+        if isinstance(kind, TcpTransport):
+            kind.drop(flow, reason)
+
     def send(self, data: bytes, flow: Flow) -> None:
         """Sends without waiting. What goes wrong on the network arrives later, by `failed`."""
         sender = self._senders.get(flow.endpoint)

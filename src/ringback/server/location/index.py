@@ -48,6 +48,10 @@ class Index:
         """The bindings made over a flow, whosever they are."""
         return self._by_flow.get(flow, ())
 
+    def flows(self) -> Iterable[str]:
+        """The names of the flows that bindings were made over."""
+        return self._by_flow
+
     def _leave_flow(self, binding: Binding) -> None:
         together = self._by_flow[binding.flow]
         together.remove(binding)

@@ -77,6 +77,8 @@ class Location:
         self.batch_ended: Callable[[], None] | None = None
         self.report: Callable[[str], None] | None = None
         """Told in one line when the store fails, and when it is back."""
+        self.swept: Callable[[float], None] | None = None
+        """Called with the time about once a second as long as anything is bound."""
         self._is_failing = False
         self._wall = wall
         self._loop = loop
@@ -174,6 +176,14 @@ class Location:
         """The bindings of an address-of-record as the updates under way will leave them, expired ones included."""
         staged = self._staged.get(aor)
         return self._by_aor.get(aor, ()) if staged is None else staged
+
+    def flows(self) -> Sequence[str]:
+        """The names of the flows that bindings were made over."""
+        return tuple(self._index.flows())
+
+    def over(self, flow: str) -> Binding:
+        """A binding that was made over a flow, the latest registered; the flow is one of `flows()`."""
+        return max(self._index.over(flow), key=lambda binding: binding.refreshed_at)
 
     def flow_lost(self, flow: str) -> None:
         """No message will arrive over a flow any more: every binding made over it goes, whosever it is (RFC 5626 §7).
@@ -388,6 +398,8 @@ class Location:
     def _sweep(self) -> None:
         self._sweep_alarm = None
         self.advance(self.clock())
+        if self.swept is not None:
+            self.swept(self.clock())
         self._arm_sweep()
 
 

@@ -232,6 +232,8 @@ class Branch:
     def receive(self, event: Event, now: float) -> None:
         """Takes what the client transaction tells."""
         if isinstance(event, ResponseReceived):
+            if self.destination.flow is not None and self.transaction is not None:
+                self.context.proxy.prove(self.transaction.flow.host, now)
             try:
                 self.context.response_received(self, event.response, now)
             except SipParseError:

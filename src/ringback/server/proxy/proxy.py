@@ -107,6 +107,8 @@ class Proxy:
         self._record_route = record_route
         self.resolver = resolver
         self._sources = sources
+        self.prove = sources.prove
+        """Told the address of who has answered a request, when: it is its owner's."""
         self._determine = determine
         self._flows = flows
         self._party_of = party_of
