@@ -99,7 +99,7 @@ class Access:
         protection = self._protection(owner.domain or place.domain or "")
         verdict = self._verdict(protection, request, flow, "Authorization", now)
         if not verdict.is_accepted:
-            return self._challenge(protection, verdict, 401, "WWW-Authenticate", now)
+            return self._challenge(protection, verdict, flow, 401, "WWW-Authenticate", now)
         self._prove(flow.host, now)
         sender = self._domains.place_of(request, "From")
         for party in (owner, sender):
@@ -138,7 +138,7 @@ class Access:
         protection = self._protection(realm)
         verdict = self._verdict(protection, request, flow, "Proxy-Authorization", now)
         if not verdict.is_accepted:
-            return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
+            return self._challenge(protection, verdict, flow, 407, "Proxy-Authenticate", now)
         self._prove(flow.host, now)
         self.consume(request)
         return None
@@ -191,7 +191,7 @@ class Access:
         verdict = self._verdict(protection, request, flow, "Proxy-Authorization", now)
         if not verdict.is_accepted:
             # §22.1: a proxy asks by 407 alone.
-            return self._challenge(protection, verdict, 407, "Proxy-Authenticate", now)
+            return self._challenge(protection, verdict, flow, 407, "Proxy-Authenticate", now)
         self._prove(flow.host, now)
         if verdict.user != caller.user:
             return Reject(403, "From Is Another User")
@@ -227,8 +227,12 @@ class Access:
         return verdict
 
     @staticmethod
-    def _challenge(protection: Protection, verdict: Verdict, status: int, field: str, now: float) -> Reject:
-        return Reject(status, headers=[(field, str(one)) for one in protection.challenges(now, verdict.is_stale)])
+    def _challenge(protection: Protection, verdict: Verdict, flow: Flow, status: int, field: str, now: float) -> Reject:
+        challenges = protection.challenges(now, verdict.is_stale)
+        if flow.endpoint.transport in ("WS", "WSS"):
+            # JsSIP and what came of it know MD5 alone, and keep the last challenge where others keep the first.
+            challenges = sorted(challenges, key=lambda one: one.algorithm == "MD5")
+        return Reject(status, headers=[(field, str(one)) for one in challenges])
 
 
 def _is_anonymous(caller: Place) -> bool:
