@@ -227,3 +227,50 @@ async def test_a_call_whose_target_is_still_being_resolved_is_cancelled() -> Non
         await alice.hears("200 CANCEL")
         await alice.hears("487 INVITE")
         await bob.hears_nothing(3)
+
+
+# Why (RFC 3326).
+
+
+@simulated
+async def test_who_is_cancelled_hears_why() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        one, two = await house.party("one", q=1.0, aor="bob"), await house.party("two", q=1.0, aor="bob")
+        for status, reason in ((200, 'SIP;cause=200;text="Call completed elsewhere"'), (603, "SIP;cause=603")):
+            alice.ask()
+            await alice.hears("100 INVITE")
+            first, second = await one.hears("INVITE"), await two.hears("INVITE")
+            two.reply(second, 180)
+            await alice.hears("180 INVITE")
+            one.reply(first, status)
+            assert (await two.hears("CANCEL")).headers.text("Reason") == reason
+            two.reply(second, 487)
+            await two.hears("ACK")
+            if status == 603:
+                await one.hears("ACK")
+            await alice.hears(f"{status} INVITE")
+
+
+@pytest.mark.parametrize(
+    ("said", "passed"),
+    [
+        ("", []),
+        ('Reason: SIP;cause=487\nReason: Q.850;cause=16;text="x, y"', ["SIP;cause=487", 'Q.850;cause=16;text="x, y"']),
+        ("Reason: <", []),
+    ],
+)
+@simulated
+async def test_what_the_caller_says_is_passed_on(said: str, passed: list[str]) -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        sent = alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        bob.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        alice.ask("CANCEL", sent.uri_text, branch=sent.via.branch, call_id=sent.call_id, extra=said)
+        await alice.hears("200 CANCEL")
+        assert (await bob.hears("CANCEL")).headers.texts("Reason") == passed
+        bob.reply(invite, 487)
+        await alice.hears("487 INVITE")

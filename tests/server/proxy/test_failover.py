@@ -171,6 +171,40 @@ async def test_a_target_with_one_server_is_waited_for() -> None:
         assert alice.heard[-1].time == pytest.approx(32, abs=0.5)
 
 
+@simulated
+async def test_a_server_that_failed_is_left_alone_for_a_while() -> None:
+    """A13: the next call goes to the other one at once."""
+    async with House() as house:
+        alice, one, two = await two_servers(house)
+        for wait, heard in ((0, [one, two]), (0, [two]), (29, [two]), (60, [one])):
+            await asyncio.sleep(wait)
+            alice.ask("MESSAGE")
+            for server in heard[:-1]:
+                await refuses(server, 503, "MESSAGE")
+            await answers(heard[-1], "MESSAGE")
+            await alice.hears("200 MESSAGE")
+            await (one if heard[-1] is two else two).hears_nothing()
+
+
+@simulated
+async def test_a_server_that_names_a_time_is_left_alone_so_long() -> None:
+    async with House() as house:
+        alice, one, two = await two_servers(house)
+        alice.ask("MESSAGE")
+        one.reply(await one.hears("MESSAGE"), 503, extra="Retry-After: 5 (busy)")
+        await answers(two, "MESSAGE")
+        await alice.hears("200 MESSAGE")
+        await asyncio.sleep(4)
+        alice.ask("MESSAGE")
+        await answers(two, "MESSAGE")
+        await alice.hears("200 MESSAGE")
+        await asyncio.sleep(2)
+        alice.ask("MESSAGE")
+        one.reply(await one.hears("MESSAGE"), 503, extra="Retry-After: soon")
+        await answers(two, "MESSAGE")
+        await alice.hears("200 MESSAGE")
+
+
 # Flows of one phone.
 
 

@@ -42,6 +42,13 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             "tells everybody who may call where the callee's phones are."
         ),
     ] = False
+    send_199: Annotated[
+        bool,
+        Meta(
+            description="Tell a caller who understands it (Supported: 199) when one of several phones that rang has refused, while the "
+            "others ring on (RFC 6228)."
+        ),
+    ] = False
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

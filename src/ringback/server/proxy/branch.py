@@ -13,7 +13,6 @@ from ringback.server.proxy.forwarding import next_hop, request_uri
 from ringback.transaction.events import Event, ResponseReceived, TransportFailed
 
 if TYPE_CHECKING:
-    from ringback.server.proxy.proxy import Proxy
     from ringback.server.proxy.response_context import ResponseContext
     from ringback.transaction.transaction import ClientTransaction
 
@@ -52,13 +51,20 @@ class Overtaken:
         if event.response.status < 200:
             if self._context.is_invite and not self._is_cancel_sent:
                 self._is_cancel_sent = True
-                self._context.proxy.send_on(cancel_of(self._transaction.request), self._transaction.flow, _CANCELLING, now)
+                _send_cancel(self._context, self._transaction, now)
         elif event.response.status < 300:
             try:
                 self._context.success_received(event.response, now)
             except SipParseError:
                 # Only glanced at until now: it is dropped as any malformed response is.
                 return
+
+
+def _send_cancel(context: ResponseContext, transaction: ClientTransaction, now: float) -> None:
+    request = cancel_of(transaction.request)
+    for reason in context.reasons:
+        request.headers.append("Reason", reason)
+    context.proxy.send_on(request, transaction.flow, _CANCELLING, now)
 
 
 class Branch:
@@ -68,6 +74,7 @@ class Branch:
         "breadth",
         "context",
         "destination",
+        "early",
         "final",
         "has_provisional",
         "is_cancel_sent",
@@ -88,6 +95,8 @@ class Branch:
         self.switched: Target | None = None
         self.transaction: ClientTransaction | None = None
         self.final: Response | None = None
+        self.early: tuple[str, ...] = ()
+        """The tags of early dialogs of which the caller knows, where he wants to know of their end (RFC 6228)."""
         self.has_provisional = False
         self.is_cancelled = False
         self.is_cancel_sent = False
@@ -195,6 +204,8 @@ class Branch:
         A 503 speaks of one server (RFC 3263 §4.3), a 430 of one flow, and a 408 of nobody (RFC 5626 §7).
         """
         status = response.status
+        if status == 503 and self.target is not None:
+            self.context.proxy.target_failed(self.target, now, response, is_last=not self.targets)
         if self.is_cancelled or self.context.is_answered:
             return False
         if status == 503 and self.targets:
@@ -211,6 +222,8 @@ class Branch:
             return
         if self.switched is not None and self.targets is not None:
             self.targets.insert(0, self.switched)
+        elif self.target is not None and self.targets:
+            self.context.proxy.target_failed(self.target, now)
         if self.targets and not (self.context.is_answered or self.is_cancelled):
             self._try_again(now)
         else:
@@ -220,6 +233,8 @@ class Branch:
         """The time for a first word is over (RFC 3263 §4.3): the next server, or flow, is tried; this one may still succeed."""
         if self.final is not None or self.has_provisional or self.is_cancelled or self.transaction is None:
             return
+        if self.target is not None and self.targets:
+            self.context.proxy.target_failed(self.target, now)
         self.transaction.user = Overtaken(self.context, self.transaction)
         self.transaction = None
         if self.targets:
@@ -262,7 +277,6 @@ class Branch:
         transaction = self.transaction
         if transaction is not None and not self.is_cancel_sent:
             self.is_cancel_sent = True
-            proxy: Proxy = self.context.proxy
             # The layer ends the INVITE's transaction if no final response follows in time (§9.1).
-            proxy.timers.stop(self)
-            proxy.send_on(cancel_of(transaction.request), transaction.flow, _CANCELLING, now)
+            self.context.proxy.timers.stop(self)
+            _send_cancel(self.context, transaction, now)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.message.errors import SipParseError
+from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request, Response
 from ringback.message.uri import parse_uri
 from ringback.server.proxy.branch import Branch
 from ringback.server.proxy.destination import Destination, Uri
+from ringback.server.proxy.early_dialogs import wants_199
 from ringback.server.proxy.preferences import EXPLICIT, Disposition, Preferences, has_implied
 from ringback.server.proxy.recursion import as_sip, take_contacts
 from ringback.server.proxy.routing import Decision, Else, First, Forward, Redirect, Reject, following, reached_nobody
@@ -24,13 +26,13 @@ MOST_DECISIONS = 20
 _WISHES = EXPLICIT | {"request-disposition"}
 
 
-def _redirect(steps: list[list[Destination]]) -> Redirect:
-    """The steps for the caller to try himself, without the features of the devices (RFC 3841 §7.2.4)."""
-    uris = [one.uri for step in steps for one in step]
-    redirect = Redirect(*uris)
-    ranks = [rank for rank, step in enumerate(steps) for _ in step]
-    redirect.headers = tuple(("Contact", f"<{uri}>;q={max(1 - rank / 100, 0):.3g}") for uri, rank in zip(uris, ranks, strict=True))
-    return redirect
+def _redirect(steps: list[list[Destination]]) -> Redirect | Reject:
+    """The steps for the caller to try himself, without the features of the devices (RFC 3841 §7.2.4).
+
+    Nobody else reaches a phone that is behind a flow or a Path of ours.
+    """
+    ranked = [(one, max(1 - rank / 100, 0)) for rank, step in enumerate(steps) for one in step if not (one.route or one.flow)]
+    return Redirect(*[NameAddr(one.uri, params={"q": f"{q:.3g}"}) for one, q in ranked]) if ranked else Reject(480)
 
 
 class _Rest:
@@ -159,6 +161,8 @@ class Course:
             steps = preferred
         self._steps = self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps
         context.proxy.keep(context, request, now)
+        if context.is_invite and context.proxy.tells_ended:
+            context.is_told_ends = wants_199(request)
         if self._steps:
             self._fork(self._steps.pop(0), self._breadth, request, now)
 

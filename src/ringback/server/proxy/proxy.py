@@ -124,6 +124,7 @@ class Proxy:
         self.max_branches = config.max_branches
         self.recurses = config.recurse
         self.redirects_on_request = config.redirect_on_request
+        self.tells_ended = config.send_199
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
@@ -286,7 +287,7 @@ class Proxy:
         if not isinstance(context, ResponseContext):
             return False
         self._stack.layer.reject(transaction, response_to(event.request, 200, tag=self._token()))
-        context.cancel(now)
+        context.cancel(event.request, now)
         return True
 
     # What response contexts ask of their proxy.
@@ -337,6 +338,18 @@ class Proxy:
         flow = self._flows.named(way) if isinstance(way, str) else way
         return flow if flow is not None and self._stack.ways.is_open(flow) else None
 
+    def target_failed(self, target: Target, now: float, response: Response | None = None, *, is_last: bool = False) -> None:
+        """A server kept silent, could not be reached or said 503: others come first for a while (RFC 3263 §4.3, RFC 3261 §21.5.4)."""
+        retry_after = None
+        if response is not None and "retry-after" in response.headers.keys:
+            try:
+                retry_after = float(response.headers.value("Retry-After").seconds)
+            except SipParseError:
+                retry_after = None
+        # Where there is nobody else it makes no difference, unless it asked to be left alone.
+        if not is_last or retry_after is not None:
+            self.resolver.failed(target, now, retry_after)
+
     def targets_of(self, uri: str, now: float, later: Later) -> list[Target] | None:
         """Where a URI leads; None where that must be asked: then `later(targets, now)` is called."""
         targets = self.resolver.known(uri, now)
@@ -384,9 +397,9 @@ class Proxy:
         """Sends a response upstream through the server transaction."""
         self._stack.layer.respond(transaction, response, now)
 
-    def own_response(self, transaction: ServerTransaction, status: int, reason: str | None = None) -> Response:
-        """A final response that no target gave (§8.2.6)."""
-        return response_to(transaction.request, status, reason, tag=self._token())
+    def own_response(self, transaction: ServerTransaction, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
+        """A response that no target gave (§8.2.6); its To tag is a new one unless `tag` is given."""
+        return response_to(transaction.request, status, reason, tag=tag or self._token())
 
     def abandon(self, transaction: ServerTransaction) -> None:
         """Ends a server transaction that gets no final response (RFC 4320 §4.2)."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
 from ringback.server.proxy.branch import DONE, Branch
 from ringback.server.proxy.course import Course
 from ringback.server.proxy.destination import Destination
+from ringback.server.proxy.early_dialogs import note_early
 from ringback.server.proxy.routing import Decision, Redirect, Reject
 from ringback.transaction.events import Event, TransactionTimedOut
 
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
     from ringback.address import Flow
     from ringback.server.proxy.proxy import MayLead, Proxy
     from ringback.transaction.transaction import ServerTransaction
+
+
+# Phones show no missed call where somebody else of the household has taken it (RFC 3326 §2).
+_ELSEWHERE = ('SIP;cause=200;text="Call completed elsewhere"',)
+
+
+def _reasons_of(request: Request) -> tuple[str, ...]:
+    try:
+        return tuple(request.headers.texts("Reason"))
+    except SipParseError:
+        return ()
 
 
 class ResponseContext:
@@ -34,9 +47,11 @@ class ResponseContext:
         "is_answered",
         "is_cancelled",
         "is_invite",
+        "is_told_ends",
         "loop_hash",
         "may_lead",
         "proxy",
+        "reasons",
         "transaction",
     )
 
@@ -60,6 +75,10 @@ class ResponseContext:
         self.is_cancelled = False
         self.cancels = True
         """Whether a 2xx on one branch has the others cancelled (§16.7 item 10)."""
+        self.is_told_ends = False
+        """Whether the caller is told which early dialogs have ended (RFC 6228)."""
+        self.reasons: tuple[str, ...] = ()
+        """Why what rings is cancelled (RFC 3326)."""
         self.may_lead: MayLead | None = None
         self.begins = begins
         self.breadth = breadth
@@ -116,6 +135,8 @@ class ResponseContext:
                 if self.is_invite:
                     if not branch.is_cancelled:
                         self.proxy.timers.start_timer_c(branch, now)
+                    if self.is_told_ends:
+                        note_early(branch, response)
                     self._forward_upstream(response, now)
                 # RFC 4320 §4.1: a provisional response but 100 may not go back for a non-INVITE request.
             return
@@ -124,15 +145,27 @@ class ResponseContext:
                 return
             self.ended_here(branch, 502, now)
             return
-        if branch.final is not None or branch.goes_on(response, now):
+        if branch.final is not None:
             return
-        if not response.remove_top_via():
+        if branch.goes_on(response, now):
+            self._tell_ends(branch, status, now)
+        elif not response.remove_top_via():
             # §16.7 item 3: one with no other Via was not meant for anybody upstream, who waits for an answer all the same.
             self.ended_here(branch, 502, now)
         elif (status < 400 or status == 416) and self._course is not None and self._course.recurse(branch, response, now):
             self._end(branch, DONE, now)
+            self._tell_ends(branch, status, now)
         else:
             self._store(branch, response, now)
+
+    def _tell_ends(self, branch: Branch, status: int, now: float) -> None:
+        """Tells the caller that the early dialogs of a branch are over, unless a final response tells it (RFC 6228 §6)."""
+        if branch.early and not (self.is_answered or self.is_cancelled):
+            for tag in branch.early:
+                response = self.proxy.own_response(self.transaction, 199, tag=tag)
+                response.headers.append("Reason", f"SIP;cause={status}")
+                self.proxy.respond(self.transaction, response, now)
+            branch.early = ()
 
     def success_received(self, response: Response, now: float, branch: Branch | None = None) -> bool:
         """Forwards a 2xx, every one to an INVITE, and ends the rest; False where it has no other Via, so nobody upstream to have it."""
@@ -140,8 +173,11 @@ class ResponseContext:
             return False
         if branch is not None:
             branch.final = response
+            if branch.target is not None:
+                self.proxy.resolver.succeeded(branch.target)
             if branch.destination.ended is not None:
                 branch.destination.ended(response.status, now)
+        self.reasons = _ELSEWHERE
         self._answered(now)
         return True
 
@@ -166,8 +202,10 @@ class ResponseContext:
             if self._course is not None:
                 self._course.begin_nothing_more()
             branch.final = response
+            self.reasons = (f"SIP;cause={response.status}",)
             self._cancel_all(now)
         self._end(branch, response, now)
+        self._tell_ends(branch, response.status, now)
 
     def _end(self, branch: Branch, response: Response, now: float) -> None:
         self.proxy.timers.stop(branch)
@@ -265,9 +303,11 @@ class ResponseContext:
         # An ended branch knows its context, for late 2xx; were it known in turn, only the collector could free the two.
         self.branches = ringing
 
-    def cancel(self, now: float) -> None:
+    def cancel(self, request: Request, now: float) -> None:
         """The caller gave up (§16.10): whatever rings is cancelled and no new branch begins; the 487s that come back decide the rest."""
         self.is_cancelled = True
+        if "reason" in request.headers.keys and not self.is_answered:
+            self.reasons = _reasons_of(request)
         if not self.is_answered and all(branch.final is not None for branch in self.branches):
             self.proxy.respond(self.transaction, self.proxy.own_response(self.transaction, 487), now)
             self._answered(now)
