@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -96,6 +97,11 @@ class RunningServer:
         assert status == 0, self.running.account("did not end with 0 on SIGTERM")
         said = [line for line in self.running.said if not line.startswith(("ringback", "  "))]
         assert said == [], self.running.account("complained")
+
+    def ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`ringback ctl` for this server, ended."""
+        command = ringback("ctl", *arguments, "--data", str(self.data))
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def bindings(self) -> int:
         """How many bindings its store has."""

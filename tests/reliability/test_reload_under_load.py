@@ -1,0 +1,89 @@
+"""The configuration is read again and again while messages pass, every other time with a file that cannot be used (T18, A18)."""
+
+import asyncio
+from pathlib import Path
+
+from ringback.server.control import ControlError, ask
+from tests.interop.server import RunningServer
+from tests.reliability.numbered import Numbered
+
+_ROUTES = "def route(request):\n    return None\n"
+
+GOOD = '[registrar]\nmax_contacts = {}\n[proxy]\nmax_branches = {}\n[access]\ntrusted = ["192.0.2.{}"]\n'
+BROKEN = (
+    "[registrar\n",
+    "[registrar]\nmax_contacts = 0\n",
+    "[registrar]\nmax_contacts = 'x'\n",
+    "[registrar]\nmin_expires = 99999\n",
+    "[registrar]\nmost_contacts = 7\n",
+    "[proxy]\ntimer_c = 1\n",
+    "[proxy]\nmax_branches = -1\n",
+    "[proxie]\n",
+    "a = \n",
+    "aliases = 7\n",
+    "domains = 'x'\ndomains = 'y'\n",
+    '[access]\ntrusted = ["somewhere"]\n',
+    "[access]\nalgorithms = []\n",
+    '[log]\nlevel = "loud"\n',
+    '[log]\nfile = "absent/log"\n',
+    "[drain]\nseconds = -1\n",
+    "[metrics]\nlisten = 9090\n",
+    'routing = "absent.py"\n',
+    "routing = 7\n",
+    "[limits]\ntransactions = 0\n",
+)
+ROUTING = 'routing = "routes.py"\n'
+
+
+def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, long_form: bool) -> None:
+    reloads, rate = (100, 1_000) if long_form else (40, 400)
+    file, routes = tmp_path / "ringback.toml", tmp_path / "routes.py"
+    routes.write_text(_ROUTES)
+    server = RunningServer(tmp_path, config=ROUTING + GOOD.format(10, 10, 1))
+    path = server.data / "control.sock"
+
+    async def reload() -> str:
+        """What is said against it, "" where nothing is."""
+        try:
+            await ask(path, "reload")
+        except ControlError as error:
+            return str(error)
+        return ""
+
+    async def reloading(numbered: Numbered) -> None:
+        resident = 0
+        for number in range(reloads):
+            broken = BROKEN[number % len(BROKEN)]
+            file.write_text(broken if "routing" in broken else ROUTING + broken)
+            assert await reload(), broken
+            file.write_text(ROUTING + GOOD.format(5 + number % 7, 5 + number % 5, number % 250))
+            routes.write_text("def route(request:\n")
+            assert (await reload()).startswith(f"{routes}:1: ")
+            routes.write_text(_ROUTES + "#" * number)
+            assert not await reload()
+            # A few messages between two of them, whatever the machine's pace.
+            enough = numbered.answered + 5
+            async with asyncio.timeout(20):
+                while numbered.answered < enough:
+                    await asyncio.sleep(0.005)
+            if number == reloads // 4:
+                resident = server.resident()
+        grown = server.resident() - resident
+        print(f"reload: {numbered.answered} answered, resident memory grew by {grown / 1024:.0f} KiB in {reloads * 3 // 4} reloads")
+        # Transactions of the last 32 s are still there, more of them than a quarter of the way.
+        assert grown < (8 if long_form else 4) * 1024 * 1024
+
+    server.start()
+    try:
+        with Numbered(server.address, rate) as numbered:
+            asyncio.run(reloading(numbered))
+        assert numbered.faults == [], server.running.account("was reloaded")
+        assert numbered.answered == numbered.sent
+        assert numbered.sent > reloads * 5
+        said = [line for line in server.running.said if "all stays as it was" in line]
+        assert len(said) == reloads * 2
+        descriptors = server.descriptors()
+        assert descriptors < 40, "no reload leaves a file open"
+        server.end()
+    finally:
+        server.running.stop()
