@@ -36,7 +36,7 @@ ROUTING = 'routing = "routes.py"\n'
 
 
 def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, long_form: bool) -> None:
-    reloads, rate = (100, 1_000) if long_form else (40, 400)
+    reloads, rate = (100, 1_000) if long_form else (20, 400)
     file, routes = tmp_path / "ringback.toml", tmp_path / "routes.py"
     routes.write_text(_ROUTES)
     server = RunningServer(tmp_path, config=ROUTING + GOOD.format(10, 10, 1))
