@@ -30,6 +30,10 @@ class Endpoint:
         self.via = f"SIP/2.0/{transport} {self.sent_by};branch="
         """How the Via of a request sent from here begins."""
 
+    def ask_for_port(self) -> None:
+        """Has answers to requests from here sent to wherever these are seen to come from: behind a NAT, elsewhere (RFC 3581 §3)."""
+        self.via = f"SIP/2.0/{self.transport} {self.sent_by};rport;branch="
+
     def __repr__(self) -> str:
         return f"<Endpoint {self.transport} {host_port(self.host, self.port)}>"
 

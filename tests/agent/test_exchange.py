@@ -56,7 +56,7 @@ def test_a_request_says_all_that_every_request_must() -> None:
         assert len(request.call_id) >= 16
         assert request.max_forwards == 70
         [via] = request.vias
-        assert str(via).startswith("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK")
+        assert str(via).startswith("SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK")
         assert "contact" not in request.headers
 
     on_stage(scenario)

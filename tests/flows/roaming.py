@@ -28,6 +28,11 @@ class TwoHomes:
     def gather(self, udp_round: float) -> None:
         """Looks at every datagram as it comes: nothing here is ever under load."""
 
+    def watch(self, closed: Callable[[Flow], None] | None) -> None:
+        """Tells of the end of connections at both."""
+        for home in self._homes.values():
+            home.watch(closed)
+
     def flow_to(self, target: Target, prefer: Endpoint | None = None) -> Flow | None:
         """A flow from the home of the preferred endpoint."""
         for home in self._homes.values():

@@ -144,7 +144,9 @@ class Exchange:
                 if request.method in _WITH_CONTACT and "contact" not in request.headers.keys:
                     is_secure = wants_sips(request, "route") or (self.dialog is not None and self.dialog.is_secure)
                     request.headers.append("Contact", core.identity.contact(flow.endpoint, is_secure=is_secure) + self.contact_params)
-                self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}", now, core.prefer)
+                # RFC 6223 §4.3: whoever stands next may ask for signs of life, for as long as we are registered.
+                keep = ";keep" if request.method == "REGISTER" else ""
+                self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}{keep}", now, core.prefer)
                 if self.transaction is not None:
                     self.flow = self.transaction.flow
                     return

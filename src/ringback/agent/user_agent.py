@@ -78,6 +78,7 @@ class UserAgent:
         password: str | None = None,
         username: str | None = None,
         realm: str | None = None,
+        instance: str | None = None,
         accounts: Iterable[Account] = (),
         proxy: str | None = None,
         on_call: OnCall | None = None,
@@ -105,6 +106,8 @@ class UserAgent:
         """`username` is the account's, the address-of-record's own unless given; `realm` the only one its password is for. `accounts` are
         further ones, for other realms.
 
+        `instance` is the URN of this user agent, `uuid.uuid4().urn` say, the same at every start: with it a registration may be a flow that
+        is kept alive and made anew where it fails (RFC 5626), and may bring a URI that leads to this agent from anywhere (RFC 5627).
         `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
         sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
         Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required. `features` are feature tags of our
@@ -119,7 +122,7 @@ class UserAgent:
         ours; nobody may want fewer than `min_se` (RFC 4028).
         Raises `SipParseError` or `ValueError` where `aor` is no SIP URI, `ValueError` where the seconds contradict each other.
         """
-        self.identity = Identity(aor, display_name)
+        self.identity = Identity(aor, display_name, instance=instance)
         self.on_call = on_call
         self._listen = tuple(listen)
         self._accounts = [Account(username or self.identity.user, password=password, realm=realm)] if password is not None else []
@@ -162,6 +165,8 @@ class UserAgent:
         core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
         core.interval = self._interval
         core.extensions += ["100rel", "timer", "replaces", "tdialog", "norefersub"] + (["join"] if self._accepts_joins else [])
+        if self.identity.instance is not None:
+            core.extensions += ["gruu", "outbound", "path"]
         core.serving["REFER"] = partial(receive_refer, self)
         if self.on_refer is not decline_referral:
             core.event_packages["refer"] = partial(refuse_subscription, core)
@@ -185,10 +190,14 @@ class UserAgent:
         self._registrations = Registrations(core, self._capabilities)
         core.stack.observer = self._observer
         core.transports = self._open_transports(core.received, core.stack.failed, batch_ended=core.stack.batch_ended)
+        core.transports.watch(self._registrations.flow_closed)
         core.stack.attach(core.transports)
         core.transports.gather(_UDP_ROUND)
         try:
             await listen(core.transports, [listening_point(text) for text in self._listen], self._advertise)
+            for endpoint in core.transports.endpoints:
+                if not endpoint.is_reliable:
+                    endpoint.ask_for_port()
             core.resolver.speak(core.transports.endpoints)
         except BaseException:
             await self._release()
@@ -219,6 +228,7 @@ class UserAgent:
         for task in core.tasks:
             task.cancel()
         core.resolver.close()
+        core.transports.watch(None)
         core.stack.batch_ended()
         core.stack.close()
         await core.transports.close()
@@ -371,15 +381,20 @@ class UserAgent:
         self,
         *,
         registrars: Iterable[str | None] = (None,),
+        proxies: Iterable[str] = (),
         expires: int = DEFAULT_LIFETIME,
         q: float | None = None,
         on_change: OnChange | None = None,
     ) -> Registration:
-        """A registration at the domain of the address-of-record, or at the `registrars` named by URI (None: the domain); see there.
+        """A registration at the domain of the address-of-record, or at the `registrars` named by URI (None: the domain); see there. Through
+        each of the `proxies`, where some are named: several ways to one agent, which needs an `instance` then (RFC 5626 §4.2.1).
 
         `async with alice.registration(): …` registers now, refreshes meanwhile, and removes the binding at the end.
         """
-        found = [self._registrations.registrar(uri) for uri in registrars]
+        ways = tuple(proxies) or (None,)
+        if len(ways) > 1 and self.identity.instance is None:
+            raise ValueError("several ways to one agent need its `instance`, or each would replace the one before")
+        found = [self._registrations.registrar(uri, proxy) for uri in registrars for proxy in ways]
         return Registration(self._registrations, found, expires=expires, q=q, on_change=on_change)
 
     async def bindings(self, registrar: str | None = None) -> list[NameAddr]:

@@ -69,7 +69,7 @@ class Registered:
 
     def _changed(self, registration: Registration) -> None:
         """Hears that the binding was made, lost, or could not be refreshed."""
-        from ringback.agent.registration.registration import is_definite
+        from ringback.agent.registration.binding import is_definite
 
         is_registered, fault = now = (registration.is_registered, registration.fault)
         if not self._is_begun or now == self._before:

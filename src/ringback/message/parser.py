@@ -238,10 +238,11 @@ class StreamParser:
     """Cuts a stream into messages by Content-Length (§18.3). Feed it octets; take messages until there is none.
 
     After a `Malformed` with `is_fatal` nothing more comes: close the connection once the answer is written. `pings` counts the
-    double CRLFs that a peer sent between messages to keep its flow alive (RFC 5626 §4.4.1); take them to answer each by CRLF.
+    double CRLFs that a peer sent between messages to keep its flow alive (RFC 5626 §4.4.1); take them to answer each by CRLF. Whoever
+    has sent one sets `awaits_pong`, which the CRLF that answers it ends.
     """
 
-    __slots__ = ("_awaited", "_buffer", "_empty_lines", "_limits", "_message", "_scanned", "is_dead", "pings")
+    __slots__ = ("_awaited", "_buffer", "_empty_lines", "_limits", "_message", "_scanned", "awaits_pong", "is_dead", "pings")
 
     def __init__(self, limits: MessageLimits = DEFAULT_LIMITS) -> None:
         self._buffer = bytearray()
@@ -252,6 +253,7 @@ class StreamParser:
         self._awaited = 0
         self.is_dead = False
         self.pings = 0
+        self.awaits_pong = False
 
     @property
     def is_between_messages(self) -> bool:
@@ -316,6 +318,9 @@ class StreamParser:
         skip = 0
         while buffer[skip : skip + 2] == b"\r\n":
             skip += 2
+        if skip and self.awaits_pong:
+            self.awaits_pong = False
+            self._empty_lines -= 1
         self._empty_lines += skip // 2
         self.pings += self._empty_lines // 2
         self._empty_lines %= 2

@@ -10,7 +10,7 @@ from ringback.address import Endpoint, Flow, Target
 from ringback.message.parser import parse_datagram
 from ringback.transport.endpoint import SocketAddress, address_error, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.stun import stun_answer
-from ringback.transport.udp import is_keepalive
+from ringback.transport.udp import is_keepalive, took_pong
 from ringback.transport.user import TransportUser
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class SimulatedUdp:
         user = self._user
         remote: SocketAddress = (*source, 0, 0) if ":" in source[0] else source
         answer = stun_answer(data, *source)
-        if answer is not None or is_keepalive(data):
+        if answer is not None or is_keepalive(data) or took_pong(data, user):
             user.counts.keepalives += 1
             if answer is not None:
                 self._send(answer, Flow(self._heard[destination], remote))

@@ -29,6 +29,7 @@ class Framing(Protocol):
     """Whatever cuts a stream into messages."""
 
     pings: int
+    awaits_pong: bool
 
     @property
     def is_between_messages(self) -> bool: ...
@@ -98,6 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         parser = self._parser
         parser.feed(data)
         user = owner.user
+        awaits_pong = parser.awaits_pong = bool(user.pings) and self.flow.connection in user.pings
         message = None
         try:
             while self.state == OPEN and (found := parser.next_message()) is not None:
@@ -110,6 +112,8 @@ class Connection(asyncio.BufferedProtocol):
             self._message_since = None
         elif message is not None or self._message_since is None:
             self._message_since = owner.now
+        if awaits_pong and not parser.awaits_pong:
+            self._hear_pong()
         if parser.pings:
             user.counts.keepalives += parser.pings
             if self.state == OPEN:
@@ -117,6 +121,11 @@ class Connection(asyncio.BufferedProtocol):
             parser.pings = 0
         if isinstance(message, Malformed) and message.is_fatal:
             self.end()
+
+    def _hear_pong(self) -> None:
+        answered = self._owner.user.pings.pop(self.flow.connection, None)
+        if answered is not None:
+            answered(True, None)
 
     def has_met_tls(self, data: bytes) -> bool:
         """Whether somebody speaks TLS to a port that does not, and would wait for an answer: here is one in his own language."""

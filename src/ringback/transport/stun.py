@@ -1,4 +1,4 @@
-"""STUN as keepalive: a Binding request on a SIP port is told where it came from (RFC 5626 §4.4.2, §8; RFC 5389 §6, §7.3.1, §15).
+"""STUN as keepalive: a Binding request on a SIP port is told where it came from (RFC 5626 §4.4.2, §8; RFC 5389 §6, §7, §15).
 
 No answer is longer than two and a half times its request, and none goes anywhere but back.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from ipaddress import ip_address
+from typing import NamedTuple
 
 _HEADER = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
@@ -44,11 +45,47 @@ def stun_answer(data: bytes, host: str, port: int) -> bytes | None:
         names = struct.pack(f"!{len(unknown)}H", *unknown)
         refusal = struct.pack("!HBB", 0, _UNKNOWN_ATTRIBUTE // 100, _UNKNOWN_ATTRIBUTE % 100)
         return _message(_ERROR, cookie, transaction, _ERROR_CODE, refusal, _UNKNOWN_ATTRIBUTES, names)
-    mask = struct.pack("!I12s", cookie, transaction)
-    plain = _address(host, port)
-    # Family and its octet of padding stay; a NAT that rewrites addresses it sees in a payload shall not see this one.
-    masked = bytes(octet ^ key for octet, key in zip(plain[2:], mask[:2] + mask, strict=False))
-    return _message(_SUCCESS, cookie, transaction, _XOR_MAPPED_ADDRESS, plain[:2] + masked)
+    return _message(_SUCCESS, cookie, transaction, _XOR_MAPPED_ADDRESS, _masked(_address(host, port), transaction))
+
+
+def stun_request(transaction: bytes) -> bytes:
+    """A Binding request; `transaction` is twelve octets of chance, the same in each repetition."""
+    return _message(_REQUEST, _COOKIE, transaction)
+
+
+class StunOutcome(NamedTuple):
+    """What became of a Binding request of ours."""
+
+    transaction: bytes
+    mapped: tuple[str, int] | None
+    """Whence the peer saw it come; None where it refused."""
+
+
+def stun_outcome(data: bytes) -> StunOutcome | None:
+    """What a datagram says of a Binding request; None where it is no response to any, or one without an address."""
+    if len(data) < _HEADER.size:
+        return None
+    kind, length, cookie, transaction = _HEADER.unpack_from(data)
+    if kind not in (_SUCCESS, _ERROR) or cookie != _COOKIE or length & 3 or length != len(data) - _HEADER.size:
+        return None
+    if kind == _ERROR:
+        return StunOutcome(transaction, None)
+    at, end = _HEADER.size, len(data)
+    while at < end:
+        name, length = _ATTRIBUTE.unpack_from(data, at)
+        at += _ATTRIBUTE.size
+        if name == _XOR_MAPPED_ADDRESS and length in (8, 20) and at + length <= end:
+            plain = _masked(data[at : at + length], transaction)
+            return StunOutcome(transaction, (str(ip_address(plain[4:])), int.from_bytes(plain[2:4])))
+        at += length + 3 & ~3
+    return None
+
+
+def _masked(address: bytes, transaction: bytes) -> bytes:
+    """An address XORed, or one that was as it is: a NAT that rewrites addresses it sees in a payload shall not see this one."""
+    mask = struct.pack("!I12s", _COOKIE, transaction)
+    # Family and its octet of padding stay.
+    return address[:2] + bytes(octet ^ key for octet, key in zip(address[2:], mask[:2] + mask, strict=False))
 
 
 def _unknown(data: bytes) -> list[int] | None:

@@ -10,12 +10,13 @@ from typing import Protocol
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, DEFAULT_WEBSOCKET_RULES, StreamLimits, WebSocketRules
+from ringback.transport.stun import stun_request
 from ringback.transport.tcp import TcpTransport
 from ringback.transport.tls.contexts import Contexts
 from ringback.transport.tls.identity import NOBODY, Identities
 from ringback.transport.tls.transport import TlsTransport
 from ringback.transport.udp import UdpTransport
-from ringback.transport.user import Counts, Failed, Received, TransportUser, logger
+from ringback.transport.user import Answered, Counts, Failed, Received, TransportUser, logger
 
 
 class Transport(Protocol):
@@ -51,6 +52,8 @@ KINDS: Kinds = {
     "WS": _websocket,
     "WSS": _secure_websocket,
 }
+
+PING = b"\r\n\r\n"
 
 
 class Transports:
@@ -148,6 +151,17 @@ class Transports:
             asyncio.get_running_loop().call_soon(self._endpoint_closed, flow)
         else:
             sender(data, flow)
+
+    def ping(self, flow: Flow, transaction: bytes, answered: Answered) -> None:
+        """Asks for a sign of life (RFC 5626 §4.4): by a double CRLF on a connection, else by a STUN Binding request with this transaction,
+        twelve octets, which may be sent again. `answered` is called once, when the answer comes; `expect_no_pong` ends that.
+        """
+        self._user.pings[flow.connection or transaction] = answered
+        self.send(PING if flow.connection else stun_request(transaction), flow)
+
+    def expect_no_pong(self, flow: Flow, transaction: bytes) -> None:
+        """An answer that comes now is of no interest any more."""
+        self._user.pings.pop(flow.connection or transaction, None)
 
     def _endpoint_closed(self, flow: Flow) -> None:
         self._user.failed(flow, "Endpoint closed")

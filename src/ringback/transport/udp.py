@@ -14,7 +14,7 @@ from ringback.message.parser import parse_datagram
 from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.icmp import read_error
 from ringback.transport.socket_options import allow_fragments, ask_for_errors, enlarge_buffer
-from ringback.transport.stun import stun_answer
+from ringback.transport.stun import stun_answer, stun_outcome
 from ringback.transport.user import TransportUser
 
 # How many datagrams one wake-up takes: enough that the loop's own cost vanishes, few enough that timers and streams get their turn.
@@ -39,6 +39,16 @@ _SHORTAGES = (errno.ENOBUFS, errno.ENOMEM)
 def is_keepalive(data: bytes) -> bool:
     """Whether a datagram only keeps a NAT open, as phones' CRLFs and zeros do: it is no message and gets no answer."""
     return len(data) < 5 or not data.strip(b"\r\n\0 ")
+
+
+def took_pong(data: bytes, user: TransportUser) -> bool:
+    """Whether a datagram answers a STUN request of ours."""
+    outcome = stun_outcome(data) if user.pings else None
+    answered = None if outcome is None else user.pings.pop(outcome.transaction, None)
+    if outcome is None or answered is None:
+        return False
+    answered(outcome.mapped is not None, outcome.mapped)
+    return True
 
 
 class UdpSocket:
@@ -124,8 +134,8 @@ class UdpSocket:
         return count
 
     def _took_keepalive(self, data: bytes, remote: SocketAddress) -> bool:
-        """Whether a datagram was no message but a sign of life; STUN's is answered (RFC 5626 §4.4.2)."""
-        if is_keepalive(data):
+        """Whether a datagram was no message but a sign of life; STUN's is answered (RFC 5626 §4.4.2), or an answer to ours."""
+        if is_keepalive(data) or took_pong(data, self._user):
             return True
         answer = stun_answer(data, remote[0], remote[1])
         if answer is None:

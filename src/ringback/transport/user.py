@@ -15,6 +15,8 @@ from ringback.transport.tls.contexts import Contexts
 
 Received = Callable[[Request | Response | Malformed, bytes, Flow], None]
 Failed = Callable[[Flow, str], None]
+Answered = Callable[[bool, "tuple[str, int] | None"], None]
+"""Hears of the answer to a sign of life: whether it was a good one, and our address as the peer sees it, where it says that."""
 
 logger = logging.getLogger("ringback.transport")
 
@@ -45,11 +47,14 @@ class TransportUser:
 
     `udp_round`: under load a UDP socket is looked at every so many seconds; 0 looks at every datagram as soon as it comes.
     `closed`, where it is set, is called for each connection that is gone, for whatever reason, and likewise not from within `send`.
+    `pings` are the signs of life that await an answer: by number of the connection, or by the transaction of STUN.
     `tls`: what is shown and trusted over TLS; `websocket`: who may connect over WebSocket. `complain(kind, line)` tells the operator what a
     peer does wrong, now and then.
     """
 
-    __slots__ = ("batch_ended", "closed", "complain", "counts", "failed", "message_limits", "received", "tls", "udp_round", "websocket")
+    __slots__ = (
+        "batch_ended", "closed", "complain", "counts", "failed", "message_limits", "pings", "received", "tls", "udp_round", "websocket",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -71,4 +76,5 @@ class TransportUser:
         self.tls = tls
         self.udp_round = 0.0
         self.websocket = websocket
+        self.pings: dict[int | bytes, Answered] = {}
         self.counts = Counts()

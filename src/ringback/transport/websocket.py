@@ -47,6 +47,8 @@ class WebSocket:
         self.is_dead = False
         self.pings = 0
         """Double CRLFs that came as messages (RFC 5626 §4.4.1); take them to answer each by one CRLF."""
+        self.awaits_pong = False
+        """Whether the next CRLF that comes as a message is the answer to a double one of ours."""
         self.fault: str | None = None
         """Why the handshake failed."""
         self._protocol = protocol
@@ -140,6 +142,7 @@ class WebSocket:
         if message.startswith(_CRLF) and not message.strip(_CRLF):
             # Several at once are answered once: two CRLFs in one message would be a ping again.
             self.pings = self.pings or int(len(message) >= 2 * len(_CRLF))
+            self.awaits_pong = self.awaits_pong and len(message) != len(_CRLF)
         else:
             self._messages.append(message)
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from ringback import AuthenticationFailed, RequestRejected, RequestTimedOut, Unreachable, UserAgent
+from ringback.agent.registration.binding import granted, refresh_after
 from ringback.agent.registration.registrar import min_expires, registrar_uri
-from ringback.agent.registration.registration import granted, refresh_after
 from ringback.message.message import Request, Response
 from tests.agent.desk import Answer, challenge, demands, desk, grants, in_turn, resolve
 from tests.agent.stage import Stage, on_stage

@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 
 from ringback import AuthenticationFailed, RequestRejected, RequestTimedOut, Unreachable, UserAgent
+from ringback.agent.registration.binding import back_off, is_definite
 from ringback.agent.registration.registrar import after_outbound, contacts_of, loose_route, service_route_of
-from ringback.agent.registration.registration import Registration, back_off, is_definite
+from ringback.agent.registration.registration import Registration
 from ringback.digest import Account
 from ringback.message.message import Request, Response
 from ringback.server.config import Config

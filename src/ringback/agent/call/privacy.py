@@ -37,6 +37,8 @@ def anonymous_identity(identity: Identity) -> Identity:
     nobody = Identity(_ANONYMOUS, "Anonymous")
     nobody.user = ""
     nobody.uri.scheme = identity.uri.scheme
+    # RFC 5627 §4.4: a temporary one says as little, and leads to us from anywhere.
+    nobody.gruu = identity.temporary_gruu
     return nobody
 
 

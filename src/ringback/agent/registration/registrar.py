@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ringback.address import Endpoint, Target
+from ringback.address import Endpoint, Flow, Target
 from ringback.agent.errors import Unreachable, failure
 from ringback.agent.exchange import Exchange, host_of, next_hop_of
 from ringback.agent.identity import who
@@ -29,10 +29,11 @@ MakeContact = Callable[[Endpoint], str]
 class Registrar:
     """One registrar and what was said to it: one Call-ID, a rising CSeq, and never a REGISTER while another has no answer yet (§10.2)."""
 
-    __slots__ = ("_call_id", "_core", "_number", "_previous", "_redirected", "_shortest", "_target", "uri")
+    __slots__ = ("_call_id", "_core", "_number", "_previous", "_redirected", "_shortest", "_target", "flow", "route", "uri")
 
-    def __init__(self, core: AgentCore, uri: str | None = None) -> None:
-        """`uri` without a user; unless it is given the registrar is at the domain of the address-of-record (§10.2.6).
+    def __init__(self, core: AgentCore, uri: str | None = None, route: tuple[str, ...] = ()) -> None:
+        """`uri` without a user; unless it is given the registrar is at the domain of the address-of-record (§10.2.6). `route` is the way
+        there, where that is not the agent's outbound proxy.
 
         Raises `SipParseError` or `ValueError` where it is no such URI.
         """
@@ -40,6 +41,9 @@ class Registrar:
         parsed = parse_uri(self.uri)
         if not isinstance(parsed, SipUri) or parsed.user is not None:
             raise ValueError(f"not the URI of a registrar: {uri}")
+        self.route = route
+        self.flow: Flow | None = None
+        """The flow over which the latest answer came."""
         self._core = core
         self._call_id = core.token()
         self._number = 0
@@ -52,11 +56,17 @@ class Registrar:
         """The network address that answered (§10.2.4)."""
         # Whoever names a registrar wants to be known there.
         core.accounts.trust(parsed.host)
+        for host in hosts_of(route):
+            core.accounts.trust(host)
 
     @property
     def is_asked(self) -> bool:
         """Whether a REGISTER is on its way whose answer is not known."""
         return self._previous is not None and not self._previous.done()
+
+    def forget_target(self) -> None:
+        """The address that answered is no better than any other now."""
+        self._target = self.flow = None
 
     async def ask(self, contact: MakeContact | None = None, expires: int | None = None) -> Response:
         """Sends a REGISTER and gives its 2xx; a 423 and a redirection are followed.
@@ -76,6 +86,7 @@ class Registrar:
             if response.is_success:
                 self._redirected = uri if uri != self.uri else None
                 self._target = exchange.targets[0]
+                self.flow = exchange.flow
                 return response
             if response.status == 423 and expires and too_brief < _MOST_TOO_BRIEF and (shortest := min_expires(response)) > expires:
                 too_brief += 1
@@ -117,7 +128,8 @@ class Registrar:
     async def _request(self, uri: str, contact: MakeContact | None, expires: int | None) -> Request:
         core = self._core
         # A Service-Route is for what follows a registration, not for the registration itself (RFC 3608 §6.1).
-        request = core.request("REGISTER", uri, to=f"<{who(core.identity.aor)}>", call_id=self._call_id, route_set=core.outbound)
+        route_set = self.route or core.outbound
+        request = core.request("REGISTER", uri, to=f"<{who(core.identity.aor)}>", call_id=self._call_id, route_set=route_set)
         headers = request.headers
         if contact is not None:
             try:

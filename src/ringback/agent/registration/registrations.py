@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.agent.registration.registrar import Registrar, after_outbound
+from ringback.address import Flow
+from ringback.agent.registration.binding import NONE
+from ringback.agent.registration.registrar import Registrar, after_outbound, loose_route
 
 if TYPE_CHECKING:
     from ringback.agent.capabilities import Capabilities
@@ -22,19 +24,27 @@ class Registrations:
         self.capabilities = capabilities
         self.standing: list[Registration] = []
         """The registrations that are refreshed."""
-        self._registrars: dict[str | None, Registrar] = {}
+        self._registrars: dict[tuple[str | None, str | None], Registrar] = {}
 
-    def registrar(self, uri: str | None = None) -> Registrar:
-        """The registrar with this URI; that of the address-of-record's domain unless one is given."""
-        registrar = self._registrars.get(uri)
+    def registrar(self, uri: str | None = None, proxy: str | None = None) -> Registrar:
+        """The registrar with this URI, that of the address-of-record's domain unless one is given; through a proxy, where one is named."""
+        registrar = self._registrars.get((uri, proxy))
         if registrar is None:
-            registrar = Registrar(self.core, uri)
-            registrar = self._registrars.setdefault(registrar.uri, registrar)
-            self._registrars[uri] = registrar
+            registrar = Registrar(self.core, uri, () if proxy is None else (loose_route(proxy),))
+            registrar = self._registrars.setdefault((registrar.uri, proxy), registrar)
+            self._registrars[uri, proxy] = registrar
         return registrar
 
-    def take_routes(self) -> None:
-        """Makes the Service-Route that is known the way of every request outside dialogs (RFC 3608 §6.1)."""
+    def take_ways(self) -> None:
+        """Makes what registrars say the way of every request outside dialogs (RFC 3608 §6.1), and our Contact in all of them (RFC 5627)."""
         core = self.core
-        route = next((one.service_route for one in self.standing if one.service_route), ())
-        core.route_set = after_outbound(core.outbound, route)
+        outbound = core.outbound or next((one.route for one in self.standing if one.route), ())
+        service_route = next((one.service_route for one in self.standing if one.service_route), ())
+        core.route_set = after_outbound(outbound, service_route)
+        gruus = next((one.gruus for one in self.standing if one.gruus != NONE), NONE)
+        core.identity.gruu, core.identity.temporary_gruu = gruus.public or gruus.temporary, gruus.temporary
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Hears that a connection is gone."""
+        for registration in self.standing:
+            registration.flow_closed(flow)
