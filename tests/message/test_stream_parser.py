@@ -69,6 +69,19 @@ def test_pings_are_counted_and_lone_crlfs_passed_over(piece: int) -> None:
     assert parser.pings == 4
 
 
+def test_the_crlf_that_answers_a_ping_of_ours_is_no_half_of_another() -> None:
+    parser = StreamParser()
+    for _ in range(2):
+        parser.awaits_pong = True
+        parser.feed(b"\r\n")
+        assert taken(parser) == []
+        assert not parser.awaits_pong
+    assert parser.pings == 0
+    parser.feed(b"\r\n\r\n")
+    assert taken(parser) == []
+    assert parser.pings == 1
+
+
 @pytest.mark.parametrize(
     "octets",
     [

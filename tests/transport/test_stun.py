@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.transport.stun import stun_answer
+from ringback.transport.stun import stun_answer, stun_outcome, stun_request
 from ringback.transport.transports import Transports
 
 # RFC 5769 §2.2 and §2.3: the sample responses' transaction, addresses and their encoded form.
@@ -94,3 +94,48 @@ def test_a_udp_endpoint_answers_at_once_and_troubles_nobody(host: str) -> None:
         await transports.close()
 
     asyncio.run(ask())
+
+
+# The client's side.
+
+
+@pytest.mark.parametrize(("host", "port", "encoded"), [V4, V6])
+def test_an_answer_to_our_request_says_where_we_are_seen(host: str, port: int, encoded: str) -> None:
+    assert stun_request(TRANSACTION) == request()
+    answer = stun_answer(stun_request(TRANSACTION), host, port)
+    assert answer is not None
+    assert stun_outcome(answer) == (TRANSACTION, (host, port))
+    # RFC 5769 §2.2: whatever else is in it does not matter.
+    software = attribute(0x8022, b"test vector")
+    more = request(software + bytes.fromhex(encoded) + software, kind=0x0101)
+    assert stun_outcome(more) == (TRANSACTION, (host, port))
+
+
+def test_an_error_is_an_answer_too() -> None:
+    assert stun_outcome(request(attribute(0x0009, bytes(4)), kind=0x0111)) == (TRANSACTION, None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        request(),
+        request(kind=0x0101),
+        request(kind=0x0101, cookie=b"old!"),
+        request(attribute(0x0001, bytes(8)), kind=0x0101),
+        request(attribute(0x0020, bytes(6)), kind=0x0101),
+        request(struct.pack("!HH", 0x0020, 8), kind=0x0101),
+        request(struct.pack("!HH", 0x0020, 65_535), kind=0x0101),
+        request(attribute(0x0020, bytes(8)), kind=0x0101)[:-1],
+        request(attribute(0x0020, bytes(8)), kind=0x0101) + bytes(4),
+    ],
+)
+def test_what_answers_nothing_is_no_answer(data: bytes) -> None:
+    assert stun_outcome(data) is None
+
+
+@given(st.binary(max_size=80))
+def test_no_octets_are_more_than_an_answer_or_none(octets: bytes) -> None:
+    padded = octets + bytes(-len(octets) % 4)
+    outcome = stun_outcome(struct.pack("!HH", 0x0101, len(padded)) + COOKIE + TRANSACTION + padded)
+    assert outcome is None or outcome.transaction == TRANSACTION
