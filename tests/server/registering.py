@@ -1,6 +1,7 @@
 """A registrar with clocks that stand still, and what it answered."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 from ringback.address import Endpoint, Flow
 from ringback.message.derive import response_to
@@ -81,15 +82,17 @@ class House:
         body: bytes = b"",
         answers: int = 1,
         via: Sequence[str] = (),
+        top_via: str | None = None,
     ) -> Response:
         """Registers with these further header lines and gives the answer, the last one where none is due yet.
 
-        `via` are the proxies it passed, the last one first.
+        `via` are the proxies it passed, the last one first; `top_via` is the topmost Via in their place.
         """
         self._count += 1
         head = "\r\n".join(
             [
                 f"{method} {uri} SIP/2.0",
+                *([] if top_via is None else [f"Via: {top_via}"]),
                 *[f"Via: SIP/2.0/UDP {host};branch=z9hG4bK{host}{self._count}" for host in via],
                 f"Via: SIP/2.0/UDP {PHONE}:5062;branch=z9hG4bK{self._count}",
                 "From: <sip:alice@example.com>;tag=1",
@@ -106,7 +109,7 @@ class House:
         assert isinstance(request, Request), request
         flow = Flow(self.endpoint, (source, 5062))
         before = len(self.answers)
-        self.registrar.receive(RequestReceived(request, flow, object()), self.now)  # type: ignore[arg-type]
+        self.registrar.receive(RequestReceived(request, flow, SimpleNamespace(flow=flow)), self.now)  # type: ignore[arg-type]
         assert len(self.answers) == before + answers
         return self.answers[-1] if self.answers else Response(100)
 

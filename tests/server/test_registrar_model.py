@@ -1,6 +1,7 @@
 """The registrar against a model of a dozen lines, through refusals, expiry, locked stores and restarts (T26)."""
 
 import tempfile
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -83,7 +84,8 @@ class RegistrarAndModel(RuleBasedStateMachine):
         ]
         request = Request("REGISTER", "sip:example.com", [*fields, *lines])
         self.answer = 0, []
-        self.registrar.receive(RequestReceived(request, Flow(self.endpoint, (SOURCE, 5060)), object()), self.now)  # type: ignore[arg-type]
+        flow = Flow(self.endpoint, (SOURCE, 5060))
+        self.registrar.receive(RequestReceived(request, flow, SimpleNamespace(flow=flow)), self.now)  # type: ignore[arg-type]
         return self.answer[0]
 
     def live(self, user: str) -> Model:

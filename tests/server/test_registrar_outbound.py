@@ -168,3 +168,21 @@ def test_a_contact_that_is_no_sip_uri_has_no_flow(strict: House) -> None:
 def test_the_address_of_record_itself_is_no_contact(strict: House) -> None:
     response = strict.send(OUTBOUND, f"Contact: <{ALICE}>;reg-id=1;{INSTANCE}")
     assert (response.status, response.reason) == (403, "Contact Is the Address-of-Record Itself")
+
+
+# RFC 6223
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [(";keep", ";keep=30"), (";rport;keep;x=1", ";rport;keep=30;x=1"), ("", ""), (";keep=5", ";keep=5"), (";keeper", ";keeper")],
+)
+def test_who_offers_signs_of_life_is_told_how_often(strict: House, params: str, expected: str) -> None:
+    via = f"SIP/2.0/UDP {PHONE}:5062;branch=z9hG4bKkeep"
+    response = strict.send(f"Contact: <sip:alice@{PHONE}:5062>", top_via=via + params)
+    assert response.headers.texts("Via")[0] == via + expected
+
+
+def test_one_that_is_refused_is_promised_nothing(strict: House) -> None:
+    via = f"SIP/2.0/UDP {PHONE}:5062;branch=z9hG4bKkeep;keep"
+    assert strict.send("Contact: <sip:alice@192.0.2.77>", top_via=via).headers.texts("Via")[0] == via

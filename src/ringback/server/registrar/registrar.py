@@ -26,6 +26,7 @@ from ringback.server.nat import DIALLED, Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar.bindings import Registration
 from ringback.server.registrar.extensions import has_option, not_understood
+from ringback.server.registrar.keep import grant_keep
 from ringback.server.registrar.path import path_of
 from ringback.server.registrar.plain_contact import plain_contact
 from ringback.server.registrar.reach import AT_ITS_URI, Reach, is_direct, is_outbound
@@ -208,6 +209,7 @@ class Registrar:
             headers.append("Require", "outbound")
         if self._service_route:
             headers.append("Service-Route", self._service_route)
+        grant_keep(response, is_stream=transaction.flow.endpoint.is_reliable)
         headers.append("Date", self._now())
         if info is not None:
             headers.append("Authentication-Info", info)
