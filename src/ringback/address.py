@@ -16,7 +16,7 @@ def host_port(host: str, port: int) -> str:
 class Endpoint:
     """A listening point of ours: one transport on one local address. Compared by identity: there is one object for each."""
 
-    __slots__ = ("advertised", "host", "is_reliable", "is_secure", "port", "sent_by", "transport", "via")
+    __slots__ = ("advertised", "host", "is_reliable", "is_secure", "is_websocket", "port", "sent_by", "transport", "via")
 
     def __init__(self, transport: str, host: str, port: int, advertised: str | None = None) -> None:
         """`host` is numeric; `advertised`, if given, is the host written into Via and Record-Route instead."""
@@ -25,6 +25,7 @@ class Endpoint:
         self.port = port
         self.is_reliable = transport != "UDP"
         self.is_secure = transport in SECURE
+        self.is_websocket = transport in ("WS", "WSS")
         self.advertised = advertised or host
         self.sent_by = host_port(self.advertised, port)
         self.via = f"SIP/2.0/{transport} {self.sent_by};branch="

@@ -148,9 +148,8 @@ class Stack:
     def _other_way(self, data: bytes, flow: Flow) -> Flow:
         """The connection to open for a response whose own is closed (§18.2.2); the closed one for all else, so that its failure is told."""
         message = parse_message(data)
-        if not isinstance(message, Response):
-            return flow
-        return self.ways.flow_to(fallback_target(message.via), flow.endpoint) or flow
+        target = fallback_target(message.via) if isinstance(message, Response) else None
+        return flow if target is None else self.ways.flow_to(target, flow.endpoint) or flow
 
     def _ring(self) -> None:
         self._alarm = None

@@ -76,17 +76,22 @@ class Party:
         self.transports = network.host(host, self._received, lambda flow, reason: None, batch_ended=lambda: None)
 
     async def open(self) -> Self:
-        """Listens over UDP and TCP, or over TLS alone."""
-        if self.transport == "TLS":
-            await self.transports.open("TLS", self.host, self.port)
+        """Listens over UDP and TCP, or over what lies above TCP alone."""
+        if self.transport in ("TLS", "WS", "WSS"):
+            await self.transports.open(self.transport, self.host, self.port)
             return self
         await self.transports.open("UDP", self.host, self.port)
         await self.transports.open("TCP", self.host, self.port)
         return self
 
+    @property
+    def connected_by(self) -> str:
+        """The transport of its connections."""
+        return "TCP" if self.transport == "UDP" else self.transport
+
     async def loses_connections(self) -> None:
         """Every connection of its own breaks."""
-        for connection in list(self.transports._transports["TCP"]._connections.values()):  # type: ignore[attr-defined]
+        for connection in list(self.transports._transports[self.connected_by]._connections.values()):  # type: ignore[attr-defined]
             connection.abort()
         await asyncio.sleep(0.1)
 

@@ -229,7 +229,7 @@ class Access:
     @staticmethod
     def _challenge(protection: Protection, verdict: Verdict, flow: Flow, status: int, field: str, now: float) -> Reject:
         challenges = protection.challenges(now, verdict.is_stale)
-        if flow.endpoint.transport in ("WS", "WSS"):
+        if flow.endpoint.is_websocket:
             # JsSIP and what came of it know MD5 alone, and keep the last challenge where others keep the first.
             challenges = sorted(challenges, key=lambda one: one.algorithm == "MD5")
         return Reject(status, headers=[(field, str(one)) for one in challenges])

@@ -75,10 +75,13 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
     return Flow(endpoint, (host, port) if len(remote) == 2 else (host, port, *remote[2:]))
 
 
-def fallback_target(via: Via) -> Target:
+def fallback_target(via: Via) -> Target | None:
     """Where a response goes when the connection its request came by is closed: the source address, at the port of the sent-by (§18.2.2).
 
-    Over TLS whoever is found there has to be the host of the sent-by (RFC 5922 §7.3): anybody may have got the address since.
+    Over TLS whoever is found there has to be the host of the sent-by (RFC 5922 §7.3): anybody may have got the address since. None over
+    WebSocket: nobody can connect to a browser, so its answers go down the connection on which it waits, or nowhere (RFC 7118 §5.3).
     """
+    if via.transport in ("WS", "WSS"):
+        return None
     port = DEFAULT_PORTS.get(via.transport, 5060) if via.port is None else via.port
     return Target(via.transport, via.received or via.host, port, domain=via.host if via.transport in SECURE else None)

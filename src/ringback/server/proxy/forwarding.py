@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ringback.address import Flow
 from ringback.message.errors import SipParseError
-from ringback.message.message import Request
+from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, parse_uri
 from ringback.server.proxy.validation import MAX_FORWARDS
 
@@ -100,3 +101,9 @@ def forwarded(request: Request, uri: str, max_breadth: int, record_routes: Seque
     lines.insert(top, f"Via: {via}")
     head = "\r\n".join([f"{request.method} {uri} SIP/2.0", *lines, "", ""]).encode("utf-8", "surrogateescape")
     return head + request.body if request.body else head
+
+
+def frame(response: Response, flow: Flow) -> None:
+    """Gives a response its Content-Length where its end cannot be told without (§20.14): datagrams and WebSockets need none, streams do."""
+    if flow.endpoint.is_reliable and "content-length" not in response.headers:
+        response.headers.append("Content-Length", len(response.body))

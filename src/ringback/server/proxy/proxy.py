@@ -13,7 +13,7 @@ from ringback.message.uri import SipUri
 from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination, Uri
-from ringback.server.proxy.forwarding import forwarded, is_for_sips, may_begin_dialog, next_hop, request_uri
+from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, may_begin_dialog, next_hop, request_uri
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.response_context import ResponseContext
@@ -395,6 +395,7 @@ class Proxy:
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Sends a response upstream through the server transaction."""
+        frame(response, transaction.flow)
         self._stack.layer.respond(transaction, response, now)
 
     def own_response(self, transaction: ServerTransaction, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:

@@ -14,7 +14,7 @@ from ringback.server.domains import STATELESS
 from ringback.server.flows import Flows, ForgedToken
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination
-from ringback.server.proxy.forwarding import forwarded, is_for_sips, next_hop, request_uri
+from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next_hop, request_uri
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 from ringback.server.proxy.settling import settled
@@ -292,6 +292,7 @@ class StatelessProxy:
         except SipParseError:
             return
         if flow is not None:
+            frame(response, flow)
             self._stack.layer.outgoing.append((response.to_bytes(), flow))
 
     def _way_back(self, token: str | None, below: Via) -> Flow | None:
@@ -307,4 +308,5 @@ class StatelessProxy:
         if below.transport == "UDP":
             return self._stack.ways.flow_to(Target("UDP", host, below.rport or below.port or DEFAULT_PORTS["UDP"]))
         # The connection is closed: a new one may be opened (§18.2.2).
-        return self._stack.ways.flow_to(fallback_target(below))
+        target = fallback_target(below)
+        return None if target is None else self._stack.ways.flow_to(target)
