@@ -118,7 +118,7 @@ def test_a_response_over_a_reliable_transport_stays_in_its_connection(params: st
     [
         ("SIP/2.0/TCP 10.0.0.1:5070;received=192.0.2.2", Target("TCP", "192.0.2.2", 5070)),
         ("SIP/2.0/TCP 192.0.2.2", Target("TCP", "192.0.2.2", 5060)),
-        ("SIP/2.0/TLS 10.0.0.1;received=192.0.2.2", Target("TLS", "192.0.2.2", 5061)),
+        ("SIP/2.0/TLS 10.0.0.1;received=192.0.2.2", Target("TLS", "192.0.2.2", 5061, domain="10.0.0.1")),
         ("SIP/2.0/SCTP 192.0.2.2", Target("SCTP", "192.0.2.2", 5060)),
         ("SIP/2.0/WS 192.0.2.2", None),
         ("SIP/2.0/WSS df7jal23ls0d.invalid;received=192.0.2.2", None),
