@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from ringback.cli import systemd
 from ringback.cli.announcement import announce
 from ringback.cli.fault import Fault, os_fault
 from ringback.collector import calmed
@@ -147,6 +148,8 @@ async def _run(config: Config, observer: Trace | None, reread: Callable[[], Conf
             loop.add_signal_handler(signal.SIGHUP, _reload, server)
             with calmed():
                 announce(server, operation.metrics.place if operation.metrics is not None else "")
+                systemd.notify(systemd.READY)
+                systemd.keep_alive()
                 await _drained(server.leave, at_once)
     except OSError as error:
         raise Fault(os_fault(error)) from None
@@ -159,6 +162,7 @@ async def _drained(leave: Drain, at_once: asyncio.Event) -> None:
     while True:
         await leave.leaving.wait()
         leave.begin()
+        systemd.notify(systemd.STOPPING)
         seconds = max(leave.config.seconds, leave.config.calls_seconds)
         _say(f"ending: what is under way may take {seconds:g} s; a second signal ends at once")
         tasks = [asyncio.ensure_future(leave.finish()), asyncio.ensure_future(at_once.wait())]
@@ -168,11 +172,14 @@ async def _drained(leave: Drain, at_once: asyncio.Event) -> None:
         await asyncio.gather(*others, return_exceptions=True)
         if any(task.result() for task in done):
             return
+        systemd.notify(systemd.READY)
         _say("ending no more: everything is served again")
 
 
 def _reload(server: Server) -> None:
+    systemd.notify(systemd.reloading())
     reloaded = server.reload()
+    systemd.notify(systemd.READY)
     if reloaded.fault is None:
         there = {"users": server.access is not None, "certificates": server.tls.is_loaded, "routing": server.config.routing is not None}
         read = [name for name, is_there in there.items() if is_there]
