@@ -33,7 +33,7 @@ def routed(folder: Path, name: str, routes: str, config: str = "") -> RunningSer
 @pytest.mark.interop
 @pytest.mark.parametrize("how", ["SIGTERM", pytest.param("ctl drain", marks=pytest.mark.long)])
 def test_no_call_fails_when_one_of_two_servers_is_drained(program: Callable[[str], str], tmp_path: Path, long_form: bool, how: str) -> None:
-    calls, rate = (2_000, 100) if long_form else (200, 80)
+    calls, rate = (1_200, 100) if long_form else (200, 80)
     path = program("sipp")
     callee = free_port()
     nodes = [routed(tmp_path, name, _DELIVER.format(callee), "[drain]\ncalls_seconds = 1\n") for name in ("one", "two")]
