@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from hashlib import blake2s
 
-from ringback.address import Flow
+from ringback.address import Flow, host_port
 from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
@@ -31,6 +32,8 @@ _CAPABILITIES = (
 # A source over UDP may be forged until it answers: it gets no more bytes back than so many for each of its own (as in RFC 9000 §8).
 _MOST_BYTES_BACK = 3
 
+logger = logging.getLogger("ringback.server")
+
 
 class StatelessUas:
     """Sends each answer once, one datagram for one, with the same To tag for the same request."""
@@ -46,6 +49,9 @@ class StatelessUas:
         response = answer_to(request, decision, self.tag_of(transaction.key))
         if decision.status in (401, 407) and not transaction.flow.endpoint.is_reliable:
             _shorten(response, _MOST_BYTES_BACK * len(transaction.octets))
+        if logger.isEnabledFor(logging.DEBUG):
+            place = f"{transaction.flow.endpoint.transport.lower()} {host_port(transaction.flow.host, transaction.flow.port)}"
+            logger.debug("%s %s from %s: %s %s", request.method, request.uri_text, place, response.status, response.reason)
         self._layer.reject(transaction, response)
 
     def has_refused(self, ack: Request) -> bool:

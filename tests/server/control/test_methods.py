@@ -227,6 +227,17 @@ async def test_the_log_level_is_shown_and_set() -> None:
             logger.setLevel(before)
 
 
+@simulated
+async def test_at_level_debug_every_refusal_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        for level, lines in (("info", []), ("debug", [f"MESSAGE sip:nobody@{DOMAIN} from udp 192.0.2.1:5060: 404 Not Found"])):
+            caplog.set_level(level.upper(), "ringback")
+            alice.ask("MESSAGE", f"sip:nobody@{DOMAIN}")
+            await alice.hears("404 MESSAGE")
+            assert [record.getMessage() for record in caplog.records if record.name == "ringback.server"] == lines
+
+
 def test_a_new_method_is_a_function_and_a_line() -> None:
     for name, method in METHODS.items():
         assert method.name == name
