@@ -5,23 +5,25 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from ringback.address import DEFAULT_PORTS, Flow
+from ringback.address import DEFAULT_PORTS, Flow, host_port
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.methods import METHODS
 from ringback.message.parser import Malformed
+from ringback.message.uri import SipUri
 from ringback.server.access import Access
 from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.determination import Determination
 from ringback.server.domains import REDIRECT, Domains, Place, reaches, scope_of
-from ringback.server.flows import Flows
+from ringback.server.flows import Flows, ForgedToken
 from ringback.server.gruus import Gruus
 from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
-from ringback.server.nat import FlowGone, Nat
+from ringback.server.nat import Nat
 from ringback.server.proxy.computed_via import ComputedVia
-from ringback.server.proxy.proxy import Proxy
+from ringback.server.proxy.edge import Edge, FlowGone
+from ringback.server.proxy.proxy import Proxy, anywhere
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.redirect import RedirectServer
@@ -41,6 +43,16 @@ from ringback.transport.tls import Identities
 
 # Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
 _RETRY_AFTER = 5
+# Seconds from one line about forged flow tokens to the next: a flood of them is no flood of lines.
+_FORGERIES_EVERY = 60.0
+
+
+def _relays_to(config: Config) -> Callable[[str], bool]:
+    """Which hosts of others requests may be sent to: those allowed, and the registrar that an edge proxy stands before."""
+    hosts = set(config.relay.allow)
+    if config.edge.registrar is not None:
+        hosts.add(SipUri.parse(config.edge.registrar).host)
+    return frozenset(hosts).__contains__
 
 
 class ServerCore:
@@ -72,6 +84,8 @@ class ServerCore:
         self.record_route = record_route
         self.sources = Sources(config.limits.half_open_per_source)
         self.is_draining = False
+        self._report = report
+        self._next_forgery_report = 0.0
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
         self.keepalive: Keepalive | None = None
@@ -108,6 +122,10 @@ class ServerCore:
                 is_stateless=lambda: self.proxy.stateless.is_used,
             )
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
+        self.edge: Edge | None = None
+        """What makes this an edge proxy; None where it is none."""
+        if config.edge.registrar is not None:
+            self.edge = Edge(config.edge.registrar, domains, flows, record_route)
         self.proxy = Proxy(
             self.stack,
             domains,
@@ -118,8 +136,9 @@ class ServerCore:
             determine=self.determination.determine,
             resolve=self.determination.resolve,
             party_of=self._party_of,
+            edge=self.edge,
             refuse=self._refuse,
-            relays_to=frozenset(config.relay.allow).__contains__,
+            relays_to=_relays_to(config),
             access=self.access,
             token=token,
             flows=flows,
@@ -158,7 +177,7 @@ class ServerCore:
             self._confine(config)
             if self.access is not None:
                 self.access.configure(config.access)
-            self.proxy.configure(config.proxy, frozenset(config.relay.allow).__contains__)
+            self.proxy.configure(config.proxy, _relays_to(config))
             self.registrar.config = config.registrar
             self.sources.half_open_limit = config.limits.half_open_per_source
             self.layer.max_transactions = config.limits.transactions
@@ -167,7 +186,7 @@ class ServerCore:
 
     def _confine(self, config: Config) -> None:
         # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
-        is_open = config.auth == "none" or config.access.accept_strangers
+        is_open = not config.asks_passwords or config.access.accept_strangers
         self._is_confined = is_open and not config.registrar.foreign_contacts
         # Who runs a routing function may forward without state before this run has done so.
         self._may_be_stateless = self.domains.is_stateless_anywhere or config.routing is not None
@@ -182,6 +201,7 @@ class ServerCore:
         request = event.request
         host = event.flow.host
         try:
+            way_down = None if self.edge is None else self.edge.way_down(request, event.flow)
             proof = self.proxy.preprocess(request, event.flow)
             standing = UNPROVEN
             if proof is not None and request.to_tag is not None:
@@ -210,6 +230,9 @@ class ServerCore:
                 # §26.2.2: TLS on every hop. Who comes without has been led here by somebody who wanted it so, or has a setting wrong.
                 self._refuse(transaction, request, Reject(403, "SIPS Over TLS Only"))
                 return
+            if way_down is not None:
+                self.proxy.forward(event, place, anywhere, now, way_down)
+                return
             if proof is None or standing == UNPROVEN:
                 if not self._is_for_us(event, transaction, place, now):
                     if place.mode == REDIRECT:
@@ -225,6 +248,10 @@ class ServerCore:
             elif not place.is_here or not self._is_for_us(event, transaction, place, now):
                 down = self._way_down(request, place, proof)
                 self.proxy.forward(event, place, self._ways_of(proof, host), now, down)
+        except ForgedToken:
+            self._report_forgery(event.flow, now)
+            if event.transaction is not None:
+                self._refuse(event.transaction, request, Reject(403, "Flow Token Is Not of This Server"))
         except FlowGone:
             if event.transaction is not None:
                 self._refuse(event.transaction, request, Reject(430))
@@ -233,6 +260,12 @@ class ServerCore:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
+
+    def _report_forgery(self, flow: Flow, now: float) -> None:
+        if now >= self._next_forgery_report:
+            self._next_forgery_report = now + _FORGERIES_EVERY
+            place = host_port(flow.host, flow.port)
+            self._report(f"a flow token in Route is not of this server's making: refused with 403; the latest came from {place}")
 
     def _party_of(self, request: Request, flow: Flow) -> str:
         """Who begins a dialog, as `RecordRoute` takes it."""
@@ -292,6 +325,8 @@ class ServerCore:
             return True
         is_last_hop = method == "OPTIONS" and request.max_forwards == 0
         if not is_last_hop and (place.names_user or not place.is_served or "route" in request.headers.keys):
+            return False
+        if self.edge is not None and not is_last_hop and method != "OPTIONS":
             return False
         access = self.access
         if method == "REGISTER":

@@ -31,10 +31,6 @@ DIALLED = frozenset(("UDP", "TCP"))
 _ENDS = (">", ";")
 
 
-class FlowGone(Exception):  # noqa: N818 - what became of a way, not an error of the program
-    """A party was reached only down a flow, and that is no more (RFC 5626 §5.3: 430)."""
-
-
 class Nat:
     """Looks at Contacts: which of them cannot be followed."""
 

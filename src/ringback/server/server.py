@@ -98,7 +98,7 @@ class Server:
                 config,
                 domains=self.domains,
                 location=self.location,
-                users=self.users if config.auth == "digest" else None,
+                users=self.users if config.asks_passwords else None,
                 record_route=RecordRoute(self._secret("record-route")),
                 flows=self.flows,
                 gruus=Gruus(self._secret("gruu")),
@@ -120,7 +120,7 @@ class Server:
                 message_limits=config.limits.message,
                 stream_limits=config.limits.stream,
                 tls=self.tls,
-                websocket=config.websocket.rules(is_open=config.auth == "none"),
+                websocket=config.websocket.rules(is_open=not config.asks_passwords),
                 report=self._report,
             )
             undo.push_async_callback(self.transports.close)
@@ -153,7 +153,7 @@ class Server:
 
     def _serve_users(self) -> None:
         """Where no domain was named, those of the users are served, if there is any use in being one."""
-        if not self.config.domains and self.config.auth == "digest":
+        if not self.config.domains and self.config.asks_passwords:
             self.domains.serve(self.users.domains)
 
     def forward_calls(self) -> None:

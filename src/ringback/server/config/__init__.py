@@ -6,6 +6,7 @@ from ringback.server.config.control import ControlConfig
 from ringback.server.config.dns import DnsConfig
 from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
+from ringback.server.config.edge import EdgeConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
@@ -31,6 +32,7 @@ __all__ = [
     "DnsConfig",
     "DomainConfig",
     "DrainConfig",
+    "EdgeConfig",
     "LimitsConfig",
     "LogConfig",
     "MetricsConfig",

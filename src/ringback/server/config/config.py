@@ -17,6 +17,7 @@ from ringback.server.config.control import ControlConfig
 from ringback.server.config.dns import DnsConfig
 from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
+from ringback.server.config.edge import EdgeConfig
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
@@ -93,6 +94,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     registrar: RegistrarConfig = RegistrarConfig()
     nat: NatConfig = NatConfig()
+    edge: EdgeConfig = EdgeConfig()
     proxy: ProxyConfig = ProxyConfig()
     limits: LimitsConfig = LimitsConfig()
     access: AccessConfig = msgspec.field(default_factory=AccessConfig)
@@ -150,6 +152,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ConfigError(f"no domain served here; domains has {', '.join(self.domains)}", key)
             tables[domain] = table
         return tables
+
+    @property
+    def asks_passwords(self) -> bool:
+        """Whether users prove here who they are: before a registrar of others it is that which asks."""
+        return self.auth == "digest" and self.edge.registrar is None
 
     def endpoints(self) -> list[Endpoint]:
         """A new `Endpoint` for each line of `listen`, in order."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ringback.server.domains import Domains, Place
     from ringback.server.flows import Flows
     from ringback.server.proxy.branch import Branch
+    from ringback.server.proxy.edge import Edge
     from ringback.server.proxy.record_route import RecordRoute
     from ringback.server.sources import Sources
     from ringback.stack import Stack
@@ -43,7 +44,8 @@ LOOPBACK = "127.0.0.1"
 """What `localhost` means wherever it is asked."""
 
 
-def _anywhere(_host: str) -> bool:
+def anywhere(_host: str) -> bool:
+    """Every address."""
     return True
 
 
@@ -88,6 +90,7 @@ class Proxy:
         flows: Flows,
         via: ComputedVia,
         party_of: Callable[[Request, Flow], str],
+        edge: Edge | None,
         refuse: Refuse,
         relays_to: Callable[[str], bool],
         access: Access | None,
@@ -112,6 +115,7 @@ class Proxy:
         self._determine = determine
         self._flows = flows
         self._party_of = party_of
+        self._edge = edge
         self.configure(config, relays_to)
         self._access = access
         self._token = token
@@ -202,6 +206,8 @@ class Proxy:
 
     def target_of(self, request: Request, place: Place) -> Decision | None:
         """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
+        if self._edge is not None and "route" not in request.headers.keys:
+            return self._edge.onward(request)
         if "route" in request.headers.keys:
             hop = request.routes[0].uri
             if isinstance(hop, SipUri) and self._may_relay(hop):
@@ -221,7 +227,7 @@ class Proxy:
         elif self._names_address_of_record(place):
             return may_lead
         if isinstance(place.uri, SipUri) and self._may_relay(place.uri):
-            return _anywhere
+            return anywhere
         # A name is looked at again once it is resolved.
         is_name = place.address is None and not place.scope
         return may_lead if is_name or may_lead(place.address or LOOPBACK) else None
@@ -365,18 +371,19 @@ class Proxy:
             text += LOOP_SEPARATOR + context.loop_hash
         came = context.transaction.flow.endpoint
         dialog = context.begins
-        flow_name = branch.destination.flow
+        edge = self._edge
 
         def render(via: str, goes: Endpoint) -> bytes:
             if dialog is None:
-                return forwarded(copy, uri, branch.breadth, (), via)
+                path = () if edge is None or copy.method != "REGISTER" else edge.path(copy, context.transaction.flow, goes)
+                return forwarded(copy, uri, branch.breadth, path, via)
             callee = way.host
             if isinstance(way, Target):
                 if goes.transport != way.transport:
                     # Only this one request was too large for datagrams (§18.1.1).
                     goes = came
-            elif isinstance(flow_name, str):
-                callee = party(callee, flow_name)
+            else:
+                callee = party(callee, self._flows.name(way))
             lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri))
             return forwarded(copy, uri, branch.breadth, lines, via)
 

@@ -69,6 +69,10 @@ class RecordRoute:
         self._route_lines = {f"Route: <{uri}": f"Route: <{uri};lr>" for uri in self._uris.values()}
         self._secure = next((endpoint for endpoint in endpoints if endpoint.transport == "TLS"), None)
 
+    def uri(self, endpoint: Endpoint) -> str:
+        """What leads back to a listening point."""
+        return self._uris[endpoint, False]
+
     def proof(self, call_id: str, tag: str, caller: str, callee: str) -> str:
         """What stands for a dialog of this Call-ID and caller's tag between two parties, each an address or made by `party`."""
         hosts = f"{_coded(caller)}{_SEPARATOR}{_coded(callee)}"

@@ -1,0 +1,58 @@
+"""The edge proxy: phones reach their registrar through it, and are reached through it down the flow they opened (RFC 5626 §5, RFC 3327)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ringback.message.message import Request
+from ringback.message.uri import SipUri
+from ringback.server.proxy.destination import Destination
+from ringback.server.proxy.routing import Forward
+
+if TYPE_CHECKING:
+    from ringback.address import Endpoint, Flow
+    from ringback.server.domains import Domains
+    from ringback.server.flows import Flows
+    from ringback.server.proxy.record_route import RecordRoute
+
+
+class FlowGone(Exception):  # noqa: N818 - what became of a way, not an error of the program
+    """A party was reached only down a flow, and that is no more (RFC 5626 §5.3.1: 430)."""
+
+
+class Edge:
+    """Sends on what phones say, marks their registrations with their flows, and knows these again."""
+
+    def __init__(self, registrar: str, domains: Domains, flows: Flows, record_route: RecordRoute) -> None:
+        """`registrar` is the next hop of everything, with `lr`."""
+        self._route = (f"<{registrar}>",)
+        self._domains = domains
+        self._flows = flows
+        self._record_route = record_route
+
+    def onward(self, request: Request) -> Forward:
+        """Where a phone's request goes: through the registrar, whatever it is for."""
+        return Forward(Destination(request.uri_text, route=self._route))
+
+    def path(self, request: Request, came: Flow, goes: Endpoint) -> tuple[str, ...]:
+        """The Path line of a REGISTER that came over a flow and leaves by an endpoint (§5.1): its URI, and for the first hop its token."""
+        uri = self._record_route.uri(goes)
+        if len(request.vias) > 1:
+            return (f"Path: <{uri};lr>",)
+        scheme, _, place = uri.partition(":")
+        return (f"Path: <{scheme}:{self._flows.token(came)}@{place};lr;ob>",)
+
+    def way_down(self, request: Request, came: Flow) -> Flow | None:
+        """The flow that the topmost Route's token names; None where there is none, or where the phone itself shows it (§5.3.1, §5.3.2).
+
+        Raises `ForgedToken`, `FlowGone`, or `SipParseError`.
+        """
+        if "route" not in request.headers.keys:
+            return None
+        uri = request.routes[0].uri
+        if not isinstance(uri, SipUri) or uri.user is None or not self._domains.is_ours(uri):
+            return None
+        flow = self._flows.find(uri.user)
+        if flow is None:
+            raise FlowGone(uri.user)
+        return None if flow == came else flow
