@@ -216,3 +216,58 @@ async def test_one_request_goes_to_ten_targets_at_most() -> None:
         await alice.hears("100 INVITE")
         await alice.hears("408 INVITE")
         assert len({passed.destination for passed in house.sent if passed.octets.startswith(b"INVITE")}) == 10
+
+
+@pytest.mark.parametrize("mode", ["parallel", "sequential"])
+@simulated
+async def test_the_attack_of_rfc5393_with_two_times_ten_contacts_stays_bounded(mode: str) -> None:
+    """§3: two users, each bound ten times to the other or to himself, would cost 10^70 messages if nothing were looked at."""
+    async with House() as house:
+        alice = await house.party("alice")
+        for user in ("bob", "ann"):
+            for number in range(5):
+                for other in ("bob", "ann"):
+                    house.bind(user, f"sip:{other}@{SERVER}:5060;number={number}")
+        sent = alice.ask(extra=f"Request-Disposition: {mode}")
+        await alice.hears("100 INVITE")
+        alice.ack(sent, await alice.hears("482 INVITE"))
+        # Of the copies for the ten contacts each other's half is forked ten times once more, and that is all.
+        assert sum(octets.startswith(b"INVITE") for octets in from_server_to_itself(house)) <= 10 + 5 * 10
+
+
+@simulated
+async def test_a_loop_over_decisions_ends_too() -> None:
+    """`else_` begins no branch that the loop hash does not know."""
+    async with House() as house:
+        house.names[DOMAIN] = [SERVER]
+        alice = await house.party("alice")
+        house.server.core.determination.route = lambda request: Forward(
+            "sip:bob@example.com" if request.uri.user == "ann" else "sip:ann@example.com",  # type: ignore[union-attr]  # a sip URI
+            else_=Forward(f"sip:bob@{SERVER}", f"sip:ann@{SERVER}"),
+        )
+        alice.ask("MESSAGE")
+        await alice.hears("482 MESSAGE")
+        assert len(from_server_to_itself(house)) <= 12
+
+
+@simulated
+async def test_breadth_is_shared_whatever_follows() -> None:
+    """RFC 5393 §5.3.3: no step, decision or redirection begins with more than came in."""
+    async with House(proxy=proxy(recurse=True)) as house:
+        alice = await house.party("alice")
+        phones = [await house.party(f"phone{number}") for number in range(4)]
+        house.server.core.determination.route = lambda request: Forward(
+            phones[0].uri, phones[1].uri, else_=Forward(phones[2].uri, phones[3].uri)
+        )
+        alice.ask("MESSAGE", extra="Max-Breadth: 4")
+        seen = []
+        for phone in phones[:2]:
+            message = await phone.hears("MESSAGE")
+            seen.append(message.headers.value("Max-Breadth"))
+            phone.reply(message, 480)
+        for phone in phones[2:]:
+            message = await phone.hears("MESSAGE")
+            seen.append(message.headers.value("Max-Breadth"))
+            phone.reply(message, 480)
+        await alice.hears("480 MESSAGE")
+        assert seen == [2, 2, 2, 2]

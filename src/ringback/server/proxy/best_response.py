@@ -11,15 +11,17 @@ _TELLING = (401, 407, 415, 420, 484)
 _CHALLENGES = ("WWW-Authenticate", "Proxy-Authenticate")
 
 
+# What speaks of one server, of one flow, or of nobody at all: any answer of a callee says more.
+_SAYING_LITTLE = (503, 430, 408)
+
+
 def rank(response: Response) -> tuple[int, int]:
-    """Lower is better: 6xx first, then the lowest class, telling responses before others, those that speak of one server
-    or flow (503, 430) last.
-    """
+    """Lower is better: 6xx first, then the lowest class, telling responses before others, those that say little last."""
     status = response.status
     if status >= 600:
         return 0, 0
     order = _TELLING.index(status) if status in _TELLING else len(_TELLING)
-    return status // 100, order + (status in (503, 430))
+    return status // 100, order + (status in _SAYING_LITTLE)
 
 
 def best_of(responses: Sequence[Response]) -> Response:
