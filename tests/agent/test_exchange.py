@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from ringback import CallRejected, IncomingCall, RequestRejected, UserAgent
-from ringback.address import Target
 from ringback.agent.exchange import Exchange
-from ringback.agent.rest import Rests
 from ringback.agent.target_set import TargetSet, request_uri
 from ringback.message.message import Response
 from ringback.message.uri import SipUri
@@ -398,22 +396,6 @@ def test_a_call_that_stands_is_hung_up_whether_its_server_rests_or_not() -> None
         assert [request.method for request in bob.requests] == ["INVITE", "MESSAGE", "BYE"]
 
     on_stage(scenario)
-
-
-def test_rest_is_bounded_and_forgotten() -> None:
-    rests = Rests()
-    target = Target("UDP", "192.0.2.2", 5060)
-    for value in ("", "soon", "-3"):
-        rests.take(target, Response(503, headers=[("Retry-After", value)]), 0.0)
-    rests.take(target, Response(503), 0.0)
-    assert rests.until(target, 0.0) is None
-    rests.take(target, Response(503, headers=[("Retry-After", "4294967295 (never)")]), 0.0)
-    assert rests.until(target, 59.0) == 60.0
-    assert rests.until(target, 60.0) is None
-    for port in range(1, 1000):
-        rests.take(target._replace(port=port), Response(503, headers=[("Retry-After", "9")]), 100.0)
-    assert rests.until(target._replace(port=1), 100.0) is None, "the oldest were forgotten"
-    assert rests.until(target._replace(port=999), 100.0) == 109.0
 
 
 # Refusals that say how to ask better (§8.1.3.5).

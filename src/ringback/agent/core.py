@@ -16,7 +16,6 @@ from ringback.agent.call.session_timer import Interval
 from ringback.agent.exchange import Exchange
 from ringback.agent.identity import Identity, who
 from ringback.agent.inspection import Refusal, inspect
-from ringback.agent.rest import Rests
 from ringback.agent.usage import usages_of
 from ringback.dialog.dialog import Dialog
 from ringback.dialog.dialogs import Dialogs
@@ -62,7 +61,8 @@ class AgentCore:
         self.token = Tokens()
         self.dialogs = Dialogs()
         self.resolver = Resolver()
-        self.rests = Rests()
+        self.failover_after = 4.0
+        """Seconds a server may be silent before the next one is asked, where there is one (RFC 3263 §4.3)."""
         self.loop = asyncio.get_running_loop()
         self.layer = TransactionLayer(timers, max_transactions=max_transactions)
         self.stack = Stack(self, self.layer)

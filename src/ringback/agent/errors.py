@@ -23,13 +23,7 @@ class RequestFailed(Exception):  # noqa: N818 - read as what happened, as asynci
     @property
     def retry_after(self) -> int | None:
         """The seconds the peer asks us to wait before the next attempt (§20.33); None where it says nothing usable."""
-        from ringback.message.errors import SipParseError
-
-        try:
-            value = None if self.response is None else self.response.headers.value("Retry-After")
-        except SipParseError:
-            return None
-        return None if value is None else int(value.seconds)
+        return None if self.response is None else self.response.retry_after
 
 
 class RequestRejected(RequestFailed):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ringback.address import Flow, Target
 from ringback.agent.identity import wants_sips
+from ringback.agent.overtaken import NOBODY, Overtaken
 from ringback.dialog.dialog import Dialog
 from ringback.message.derive import cancel_of, response_to
 from ringback.message.errors import SipParseError
@@ -18,22 +19,11 @@ from ringback.transaction.machines import PROCEEDING
 from ringback.transaction.transaction import ClientTransaction
 
 if TYPE_CHECKING:
+    from ringback.agent.agenda import Alarm
     from ringback.agent.core import AgentCore
 
 # What makes a peer able to reach us again: these carry a Contact (§8.1.1.8, RFC 3311, RFC 6665, RFC 3515).
 _WITH_CONTACT = frozenset(("INVITE", "SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "OPTIONS"))
-
-
-class Nobody:
-    """The user of a transaction whose answer does not matter: a CANCEL's."""
-
-    __slots__ = ()
-
-    def receive(self, event: Event, now: float) -> None:
-        """Hears and does nothing."""
-
-
-NOBODY = Nobody()
 
 
 class Exchange:
@@ -44,7 +34,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_alarm",
         "_first",
+        "_has_heard",
         "_why_cancelled",
         "contact_params",
         "core",
@@ -54,6 +46,7 @@ class Exchange:
         "is_cancelled",
         "next_hop",
         "on_response",
+        "overtaken",
         "request",
         "response",
         "targets",
@@ -83,7 +76,11 @@ class Exchange:
         self.targets: list[Target] = []
         """Where to try, in order; the first one is being tried, or has answered."""
         self.contact_params = contact_params
+        self.overtaken: tuple[ClientTransaction, ...] = ()
+        """Attempts at servers that kept silent until the next one was asked."""
         self._first = target
+        self._alarm: Alarm | None = None
+        self._has_heard = False
         self.transaction: ClientTransaction | None = None
         self.flow: Flow | None = None
         self.response: Response | None = None
@@ -132,8 +129,8 @@ class Exchange:
         request = self.request
         while self.targets:
             target = self.targets[0]
-            if self.dialog is None and (rest := core.rests.until(target, now)) is not None:
-                self.fault = f"{target.host} asked to be left alone for another {rest - now:.0f} s"
+            if self.dialog is None and (rest := core.resolver.rest(target, now)) is not None:
+                self.fault = f"{target.host} asked to be left alone for another {rest:.0f} s"
                 del self.targets[0]
                 continue
             if core.accounts.accounts and core.accounts.trusts(self.origin):
@@ -149,21 +146,69 @@ class Exchange:
                 self.transaction = core.stack.send_request(request, target, self, f"z9hG4bK{core.token()}{keep}", now, core.prefer)
                 if self.transaction is not None:
                     self.flow = self.transaction.flow
+                    self._sent(self.transaction)
                     return
                 request.headers.remove_first("via")
             del self.targets[0]
         self._give_up(503, self.fault or f"no way leads to {self.next_hop}", now)
 
+    def _sent(self, transaction: ClientTransaction) -> None:
+        """Where there is another server, this one must not be silent for long."""
+        self._has_heard = False
+        if len(self.targets) > 1:
+            self._alarm = self.core.after(self.core.failover_after, lambda: self._kept_silent(transaction))
+
+    def _kept_silent(self, transaction: ClientTransaction) -> None:
+        """The next server is asked; this one may still answer."""
+        # Departs from RFC 3263 §4.3: that says to wait for timer B or F, and nobody who calls waits for 32 s.
+        if self.transaction is not transaction or self.response is not None or self.is_cancelled:
+            return
+        transaction.user = Overtaken(self, transaction, self.targets[0])
+        self.overtaken += (transaction,)
+        self._failed(408, "no answer", self.core.loop.time())
+
+    def _hear(self) -> None:
+        self._has_heard = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
     def receive(self, event: Event, now: float) -> None:
         """Takes what the transaction has to say."""
-        if self.response is not None and not isinstance(event, ResponseReceived):
-            return
         if isinstance(event, ResponseReceived):
+            self._hear()
             self._responded(event.response, now)
-        elif isinstance(event, TransactionTimedOut):
-            self._try_next(408, "no answer", now)
+        elif self.response is not None:
+            return
         elif isinstance(event, TransportFailed):
-            self._try_next(503, event.reason, now)
+            self._failed(503, event.reason, now)
+        elif isinstance(event, TransactionTimedOut):
+            if self._has_heard:
+                # Somebody worked on it: it is not the server that failed.
+                self._give_up(408, "no answer", now)
+            else:
+                self._failed(408, "no answer", now)
+
+    def _failed(self, status: int, fault: str, now: float) -> None:
+        """This server has failed (RFC 3263 §4.3): others come first for a while, and one of them gets this request."""
+        self.core.resolver.failed(self.targets[0], now)
+        self._try_next(status, fault, now)
+
+    def answered_late(self, transaction: ClientTransaction, target: Target, response: Response, now: float) -> None:
+        """Takes a 2xx of a server that was overtaken: it may be the first one, or one more of an INVITE."""
+        if response.cseq.number != self.cseq or (self.response is not None and self.request.method != "INVITE"):
+            return
+        if self.response is None:
+            current = self.transaction
+            if current is not None and current is not transaction:
+                rival = current.user = Overtaken(self, current, self.targets[0])
+                self.overtaken += (current,)
+                if self._has_heard:
+                    rival.cancel(now)
+            self._hear()
+            self.targets.insert(0, target)
+            self.transaction, self.flow = transaction, transaction.flow
+        self._responded(response, now)
 
     def _responded(self, response: Response, now: float) -> None:
         if response.is_provisional:
@@ -177,11 +222,13 @@ class Exchange:
             self._again(now)
             return
         elif response.status == 503:
-            self.core.rests.take(self.targets[0], response, now)
+            self.core.resolver.failed(self.targets[0], now, response.retry_after)
             if len(self.targets) > 1 and not self.is_cancelled:
                 # RFC 3263 §4.3: the next of the servers.
                 self._try_next(503, response.reason, now)
                 return
+        if response.status != 503:
+            self.core.resolver.succeeded(self.targets[0])
         # What an earlier server did not say is of no interest any more.
         self.fault = ""
         self.response = response

@@ -88,6 +88,7 @@ class UserAgent:
         observer: Observer | None = None,
         open_transports: Callable[..., Transports] = Transports,
         timers: TimerValues = DEFAULT_TIMERS,
+        failover_after: float = 4.0,
         max_transactions: int = 100_000,
         requires: Iterable[str] = (),
         session_expires: int | None = 1800,
@@ -110,6 +111,7 @@ class UserAgent:
         is kept alive and made anew where it fails (RFC 5626), and may bring a URI that leads to this agent from anywhere (RFC 5627).
         `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
         sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
+        Where a domain has several servers, one may be silent for `failover_after` seconds before the next one is asked (RFC 3263 §4.3).
         Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required. `features` are feature tags of our
         Contact besides those that say what we can do (RFC 3840): `{"automata": None, "language": "en,fi"}`.
         `may_replace` says who may take the place of a call of ours (RFC 3891); with `accepts_joins` the program takes calls that join
@@ -133,6 +135,7 @@ class UserAgent:
         self._observer = observer
         self._open_transports = open_transports
         self._timers = timers
+        self._failover_after = failover_after
         self._max_transactions = max_transactions
         self._requires = tuple(requires)
         self._interval = Interval(session_expires, min_se).check()
@@ -161,6 +164,7 @@ class UserAgent:
         core = self._core = AgentCore(
             self.identity, Accounts(self._accounts, Tokens(), self._homes()), timers=self._timers, max_transactions=self._max_transactions
         )
+        core.failover_after = self._failover_after
         core.software = f"Ringback/{version('ringback')}"
         core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
         core.interval = self._interval

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Self
 
+from ringback.message.errors import SipParseError
 from ringback.message.fields.cseq import CSeq
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.fields.via import Via
@@ -45,8 +46,6 @@ class Message:
         """The topmost Via (§20.42); `SipParseError` where there is none."""
         via: Via | None = self.headers.first("via")
         if via is None:
-            from ringback.message.errors import SipParseError
-
             raise SipParseError("Missing Via", "Via")
         return via
 
@@ -267,6 +266,15 @@ class Response(Message):
     def is_success(self) -> bool:
         """2xx."""
         return 200 <= self.status < 300
+
+    @property
+    def retry_after(self) -> int | None:
+        """The seconds to wait before the next attempt (§20.33); None where it says nothing usable."""
+        try:
+            value = self.headers.value("Retry-After")
+        except SipParseError:
+            return None
+        return None if value is None else int(value.seconds)
 
     def copy(self) -> Self:
         """An independent copy."""

@@ -432,10 +432,13 @@ class OutgoingCall(Call):
             self._last_2xx.cancel()
             self._last_2xx = None
         self._end_early()
-        transaction = None if self._exchange is None else self._exchange.transaction
+        exchange = self._exchange
+        transaction = None if exchange is None else exchange.transaction
         sent = {tag: session.acknowledgements[0] for tag, session in self.sessions.items() if session.acknowledgements}
         if transaction is not None and not transaction.is_terminated and all(one.octets for one in sent.values()):
-            transaction.user = LateAnswers(self.core, sent)
+            transaction.user = late = LateAnswers(self.core, sent)
+            for overtaken in () if exchange is None else exchange.overtaken:
+                overtaken.user = late
             self.sessions.clear()
             # The exchange knows the call by this: parted, both are freed at once.
             self._exchange = None

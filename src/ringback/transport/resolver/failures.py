@@ -39,12 +39,12 @@ class Failures:
     def failed(self, target: Target, now: float, retry_after: float | None) -> None:
         """Remembers a failure: for 30 s, or as long as a 503's Retry-After says (a minute at most)."""
         server = _server(target)
-        self._until.pop(server, None)
-        if retry_after is None:
-            self._until[server] = now + FAILED_FOR
-        else:
-            self._until[server] = self._rests[server] = now + min(retry_after, LONGEST_REST)
-        self._latest = max(self._latest, self._until[server])
+        until = now + FAILED_FOR
+        if retry_after is not None:
+            until = self._rests[server] = now + min(retry_after, LONGEST_REST)
+        # Last in, last to be forgotten.
+        self._until[server] = max(until, self._until.pop(server, 0.0))
+        self._latest = max(self._latest, until)
         if len(self._until) > _MOST:
             self._forget(next(iter(self._until)))
 
