@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from unittest import mock
 
-from ringback.address import DEFAULT_PORTS, Flow, Target
+from ringback.address import DEFAULT_PORTS, Flow, Target, host_port
 from ringback.message.derive import response_to
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, parse_datagram
@@ -98,7 +98,9 @@ class Party:
     @property
     def uri(self) -> str:
         """Where the party is reached."""
-        return f"sip:{self.name}@{self.host}:{self.port}{'' if self.transport == 'UDP' else f';transport={self.transport.lower()}'}"
+        return (
+            f"sip:{self.name}@{host_port(self.host, self.port)}{'' if self.transport == 'UDP' else f';transport={self.transport.lower()}'}"
+        )
 
     def _received(self, message: Message | Malformed, data: bytes, flow: Flow) -> None:
         if isinstance(message, Malformed):
@@ -149,7 +151,7 @@ class Party:
         branch = branch or self.branch()
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{transport or self.transport} {self.host}:{self.port};branch={branch}",
+            f"Via: SIP/2.0/{transport or self.transport} {host_port(self.host, self.port)};branch={branch}",
             *([] if max_forwards is None else [f"Max-Forwards: {max_forwards}"]),
             f"From: {from_ or f'<sip:{self.name}@{DOMAIN}>;tag={self.name}-tag'}",
             f"To: {to or f'<{uri}>'}",
@@ -261,9 +263,11 @@ class House:
         *,
         domains: tuple[str, ...] = (DOMAIN,),
         host: str = SERVER,
+        also: tuple[str, ...] = (),
         waits: bool = True,
         **config: Any,
     ) -> None:
+        """`also` are further addresses of the server's."""
         self.network = network or Network()
         self.host = host
         self.names: dict[str, list[str]] = {}
@@ -277,7 +281,7 @@ class House:
         self.server = Server(
             Config(domains=list(domains), **config),
             report=self.reports.append,
-            open_transports=functools.partial(self.network.host, host),
+            open_transports=functools.partial(self.network.host, host, also=also),
         )
 
     async def _resolve(self, name: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
@@ -322,10 +326,11 @@ class House:
         aor: str | None = None,
         port: int | None = None,
         transport: str = "UDP",
+        server: str | None = None,
     ) -> Party:
-        """A new party; with `q` it is registered, under its own name or another."""
+        """A new party; with `q` it is registered, under its own name or another. `server` is the server's address that it knows."""
         host = host or f"192.0.2.{len(self.parties) + 1}"
-        party = Party(self.network, name, host, port or DEFAULT_PORTS[transport], self.host, transport)
+        party = Party(self.network, name, host, port or DEFAULT_PORTS[transport], server or self.host, transport)
         self.parties.append(await party.open())
         if q is not None:
             self.bind(aor or name, party.uri, q)
