@@ -17,6 +17,7 @@ from ringback.server.counts import Counts
 from ringback.server.determination import Determination
 from ringback.server.domains import REDIRECT, Domains, Place, reaches, scope_of
 from ringback.server.flows import Flows, ForgedToken
+from ringback.server.gateway import Gateways
 from ringback.server.gruus import Gruus
 from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
@@ -105,7 +106,11 @@ class ServerCore:
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
         enum = Enum(config.dns.enum, resolver.inquiry)
-        self.determination = Determination(domains, location, gruus, config, counts=counts, report=report, run=self.stack.run, enum=enum)
+        self.gateways = Gateways(self.stack, resolver, token, report)
+        self.gateways.configure(config.gateway)
+        self.determination = Determination(
+            domains, location, gruus, config, counts=counts, report=report, run=self.stack.run, enum=enum, gateways=self.gateways
+        )
         self._security = SecurityLog()
         self.access: Access | None = None
         """Who must prove what; None where nobody has to."""
@@ -174,6 +179,8 @@ class ServerCore:
 
         def apply() -> None:
             determine()
+            self.gateways.configure(config.gateway)
+            self.domains.turn_to(config.modes, config.proxy.mode)
             self._confine(config)
             if self.access is not None:
                 self.access.configure(config.access)

@@ -11,6 +11,7 @@ from ringback.message.message import Request
 from ringback.server.config import Config
 from ringback.server.counts import Counts
 from ringback.server.domains import Domains
+from ringback.server.gateway import Gateways
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location as LocationService
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
@@ -44,15 +45,17 @@ class Determination:
         report: Callable[[str], None],
         run: Callable[[Callable[[float], None]], None],
         enum: Enum,
+        gateways: Gateways,
     ) -> None:
         """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided;
-        `enum` knows telephone numbers.
+        `enum` knows telephone numbers, `gateways` trunks.
         """
         self._domains = domains
         self._location = location
         self._gruus = gruus
         self._file = config.routing
         self.enum = enum
+        self._gateways = gateways
         self.retargeting = self._standing_orders(config)
         self._counts = counts
         self._report = report
@@ -128,7 +131,7 @@ class Determination:
         arranged; `Reject` where it leads nowhere.
         """
         if isinstance(decision, Gateway):
-            return Reject(503, f"No Gateway {decision.name}")
+            return self._gateways.forward(decision, request)
         bindings = self.retargeting.bindings(decision.uri or request.uri_text, request)
         if not bindings:
             return Reject(404)

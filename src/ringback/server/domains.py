@@ -89,14 +89,20 @@ class Domains:
     ) -> None:
         """`modes` says what the server is to requests for a domain; `mode` what it is to all others."""
         self.names: tuple[str, ...] = ()
-        self._modes = modes or {}
-        self._mode = mode
-        self.is_stateless_anywhere = STATELESS in (mode, *self._modes.values())
+        self.is_stateless_anywhere = False
         self.own: set[tuple[str, int]] = set()
         """Hosts and ports we listen on, and those advertised."""
         self._places: dict[str, Place] = {}
+        self.turn_to(modes or {}, mode)
         self.serve(names)
         self.listen(endpoints)
+
+    def turn_to(self, modes: Mapping[str, str], mode: str) -> None:
+        """Says what the server is from now on, as above."""
+        self._modes = modes
+        self._mode = mode
+        self.is_stateless_anywhere = STATELESS in (mode, *modes.values())
+        self._places.clear()
 
     def serve(self, names: Sequence[str]) -> None:
         """Names the domains served from now on."""

@@ -12,6 +12,8 @@ from ringback.server.config import Config
 CHANGEABLE = frozenset(
     (
         "domains",
+        "domain",
+        "gateway",
         "routing",
         "aliases",
         "route",
@@ -23,6 +25,7 @@ CHANGEABLE = frozenset(
         "log",
         "limits.transactions",
         "limits.half_open_per_source",
+        "proxy.mode",
         "proxy.record_route",
         "proxy.recurse",
         "proxy.redirect_on_request",

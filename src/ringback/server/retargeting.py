@@ -119,7 +119,7 @@ class Retargeting:
             return Redirect(*route.uris(config.redirect, user))
         else_ = self._sent_on(route.uris(config.else_to, user), place, request, before) if config.else_to else None
         if config.gateway is not None:
-            return Gateway(config.gateway, ring_for=config.ring_for, else_=else_)
+            return Gateway(config.gateway, user=route.user(user), ring_for=config.ring_for, else_=else_)
         to = route.uris(config.to, user)
         decision = self._sent_on(to, place, request, before, one_by_one=config.one_by_one, ring_for=config.ring_for, else_=else_)
         return decision or Reject(482, "Routing Loop")

@@ -60,7 +60,7 @@ class Server:
         """
         self.config = config
         self.counts = Counts()
-        self.domains = Domains(config.domains, modes={name: domain.mode for name, domain in config.domain.items()}, mode=config.proxy.mode)
+        self.domains = Domains(config.domains, modes=config.modes, mode=config.proxy.mode)
         self.leaving = asyncio.Event()
         """Set by whoever wants it to end, for whoever runs it: then drain, then close."""
         self._observer = observer
@@ -129,6 +129,7 @@ class Server:
             await self._listen()
             self.transports.watch(self._connection_closed)
             self._validity.watch()
+            self.core.gateways.begin()
             undo.pop_all()
             self._started_at = loop.time()
             if self.store is not None:
@@ -241,6 +242,7 @@ class Server:
             self._users_alarm.cancel()
         self._validity.close()
         self.core.determination.close()
+        self.core.gateways.close()
         self._resolver.close()
         self.transports.watch(None)
         self.location.close()

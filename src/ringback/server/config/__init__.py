@@ -8,6 +8,7 @@ from ringback.server.config.domain import DomainConfig
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.edge import EdgeConfig
 from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.gateway import GatewayConfig, TrunkConfig
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
 from ringback.server.config.metrics import MetricsConfig
@@ -33,6 +34,7 @@ __all__ = [
     "DomainConfig",
     "DrainConfig",
     "EdgeConfig",
+    "GatewayConfig",
     "LimitsConfig",
     "LogConfig",
     "MetricsConfig",
@@ -44,6 +46,7 @@ __all__ = [
     "TlsConfig",
     "TraceConfig",
     "TransportConfig",
+    "TrunkConfig",
     "WebSocketConfig",
     "default_data_folder",
     "domain_name",

@@ -15,10 +15,11 @@ from ringback.address import Endpoint
 from ringback.server.config.access import AccessConfig
 from ringback.server.config.control import ControlConfig
 from ringback.server.config.dns import DnsConfig
-from ringback.server.config.domain import DomainConfig
+from ringback.server.config.domain import DomainConfig, Mode
 from ringback.server.config.drain import DrainConfig
 from ringback.server.config.edge import EdgeConfig
 from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.gateway import GatewayConfig
 from ringback.server.config.limits import LimitsConfig
 from ringback.server.config.log import LogConfig
 from ringback.server.config.metrics import MetricsConfig
@@ -92,6 +93,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[dict[str, DomainConfig], Meta(description="One table for each domain.", examples=["example.org"])] = msgspec.field(
         default_factory=dict
     )
+    gateway: Annotated[dict[str, GatewayConfig], Meta(description="One table for each gateway.", examples=["pstn"])] = msgspec.field(
+        default_factory=dict
+    )
     registrar: RegistrarConfig = RegistrarConfig()
     nat: NatConfig = NatConfig()
     edge: EdgeConfig = EdgeConfig()
@@ -124,6 +128,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.advertise is not None:
             force_setattr(self, "advertise", domain_names([self.advertise], "advertise")[0])
         _check_aliases(self.aliases)
+        for index, route in enumerate(self.route):
+            if route.gateway is not None and route.gateway not in self.gateway:
+                raise ConfigError(f"no table [gateway.{route.gateway}] says what that is", f"route[{index}].gateway")
         seen = set()
         if not self.listen:
             raise ConfigError('must name at least one address, such as "udp://0.0.0.0:5060"', "listen")
@@ -138,6 +145,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             seen.add(place)
             if point.is_secure and not self.tls.can_accept:
                 raise ConfigError(f"{shown(uri)} needs a certificate: {_CERTIFICATE_ADVICE}", f"listen[{index}]")
+
+    @property
+    def modes(self) -> dict[str, Mode]:
+        """What the server is to requests for each domain that a table speaks of."""
+        return {name: domain.mode for name, domain in self.domain.items()}
 
     def _known_domains(self) -> dict[str, DomainConfig]:
         """The domains' tables by names as they are compared."""

@@ -235,5 +235,14 @@ def _keys(shape: inspect.StructType) -> Iterator[str]:
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         value = schema["examples"][0] if "examples" in schema else default
         yield from _wrapped(schema["description"])
-        yield f"# {field.name} = {json.dumps(value, ensure_ascii=False)}"
+        yield f"# {field.name} = {_written(value)}"
         yield ""
+
+
+def _written(value: object) -> str:
+    """A value as TOML has it: JSON but for inline tables."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_written(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

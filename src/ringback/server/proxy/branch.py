@@ -181,16 +181,23 @@ class Branch:
 
     # When an attempt has failed.
 
-    def _fail(self, status: int, now: float) -> None:
-        """No attempt at this destination has succeeded: another flow of the same phone is tried, or the branch has ended."""
+    def _fail(self, status: int, now: float, response: Response | None = None) -> None:
+        """No attempt at this destination has succeeded: an alternative is tried, or the branch has ended. `response` if there was one."""
         context = self.context
         alternatives = self.destination.alternatives
         if alternatives and not (context.is_answered or self.is_cancelled):
+            if self.destination.ended is not None:
+                self.tell(response or context.proxy.own_response(context.transaction, status), now)
             self.destination = alternatives[0]._replace(alternatives=(*alternatives[1:], *alternatives[0].alternatives))
             self.targets = self.switched = None
             self._try_again(now)
         else:
             context.ended_here(self, status, now)
+
+    def tell(self, response: Response, now: float) -> None:
+        """Tells whoever wants to know how the destination fared."""
+        if self.destination.ended is not None:
+            self.destination.ended(response, not self.has_provisional and not self.is_given_up, now)
 
     def _try_again(self, now: float) -> None:
         self.has_provisional = self.is_cancel_sent = False
@@ -201,7 +208,7 @@ class Branch:
     def goes_on(self, response: Response, now: float) -> bool:
         """Whether a final response sends the request to another server or flow instead of ending the branch.
 
-        A 503 speaks of one server (RFC 3263 §4.3), a 430 of one flow, and a 408 of nobody (RFC 5626 §7).
+        A 503 speaks of one server (RFC 3263 §4.3), a 430 of one flow, a 408 of nobody (RFC 5626 §7); a gateway has statuses of its own.
         """
         status = response.status
         if status == 503 and self.target is not None:
@@ -211,8 +218,9 @@ class Branch:
         if status == 503 and self.targets:
             self._try_again(now)
             return True
-        if status in (408, 430) and self.destination.alternatives:
-            self._fail(status, now)
+        fails_on = self.destination.fails_on
+        if self.destination.alternatives and (status in fails_on if fails_on else status in (408, 430)):
+            self._fail(status, now, response)
             return True
         return False
 

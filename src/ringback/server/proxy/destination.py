@@ -10,6 +10,7 @@ from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 if TYPE_CHECKING:
     from ringback.address import Flow
+    from ringback.message.message import Response
     from ringback.server.location.binding import Binding
 
 Uri = SipUri | TelUri | AnyUri
@@ -25,9 +26,11 @@ class Destination(NamedTuple):
     flow: Flow | str | None = None
     """The way it is sent, instead of asking where Route or Request-URI lead: an open flow, or the text that names one."""
     alternatives: tuple[Destination, ...] = ()
-    """Other flows to the same phone, each for when those before it failed: 430 or silence (RFC 5626 §7)."""
-    ended: Callable[[int, float], None] | None = None
-    """Told the final status of its branch, one made up for a target that failed included, and when."""
+    """Other ways to the same, each for when those before it failed: flows to a phone (430 or silence, RFC 5626 §7), trunks of a gateway."""
+    fails_on: frozenset[int] = frozenset()
+    """Final statuses after which an alternative is tried; none named: those that say there is no such flow or nobody there."""
+    ended: Callable[[Response, bool, float], None] | None = None
+    """Told the final response, one made up for a target that failed included, whether that was its first word, and when."""
 
 
 Target: TypeAlias = Union[str, Uri, "Binding", Destination]

@@ -175,8 +175,7 @@ class ResponseContext:
             branch.final = response
             if branch.target is not None:
                 self.proxy.resolver.succeeded(branch.target)
-            if branch.destination.ended is not None:
-                branch.destination.ended(response.status, now)
+            branch.tell(response, now)
         self.reasons = _ELSEWHERE
         self._answered(now)
         return True
@@ -213,8 +212,7 @@ class ResponseContext:
             branch.final = DONE
             return
         branch.final = response
-        if branch.destination.ended is not None:
-            branch.destination.ended(response.status, now)
+        branch.tell(response, now)
         self.move_on(now)
 
     def move_on(self, now: float) -> None:

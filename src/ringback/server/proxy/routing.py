@@ -121,16 +121,30 @@ class Location(_Onward):
 
 
 class Gateway(_Onward):
-    """Forward to the group of trunks that the configuration has under this name."""
+    """Forward to the group of trunks that the configuration has under this name.
 
-    __slots__ = ("name",)
+    `user` is whom they shall call, the user or number of the Request-URI where None.
+    """
 
-    def __init__(self, name: str, *, ring_for: float | None = None, else_: Else | None = None, recurse: bool | None = None) -> None:
-        super().__init__(False, ring_for, else_, recurse)
+    __slots__ = ("name", "user")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        user: str | None = None,
+        ring_for: float | None = None,
+        else_: Else | None = None,
+        recurse: bool | None = None,
+        stateless: bool = False,
+    ) -> None:
+        super().__init__(False, ring_for, else_, recurse, stateless)
         self.name = name
+        self.user = user
 
     def __repr__(self) -> str:
-        return f"Gateway({self.name!r}{self._options()})"
+        user = "" if self.user is None else f", user={self.user!r}"
+        return f"Gateway({self.name!r}{user}{self._options()})"
 
 
 class Redirect:

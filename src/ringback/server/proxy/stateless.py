@@ -72,8 +72,7 @@ class StatelessProxy:
     def __init__(
         self, proxy: Proxy, stack: Stack, domains: Domains, record_route: RecordRoute, flows: Flows, via: ComputedVia, determine: Determine
     ) -> None:
-        self.is_used = domains.is_stateless_anywhere
-        """Whether anything is or was forwarded so: only then an ACK or CANCEL of nothing kept may be of one of those requests."""
+        self._has_decided = False
         self.via = via
         self._proxy = proxy
         self._stack = stack
@@ -83,6 +82,11 @@ class StatelessProxy:
         self._determine = determine
 
     # Which requests.
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is or was forwarded so: only then an ACK or CANCEL of nothing kept may be of one of those requests."""
+        return self._has_decided or self._domains.is_stateless_anywhere
 
     def takes(self, decision: Decision, place: Place) -> bool:
         """Whether a decision for a Request-URI is followed without state: the domain's mode, or the decision, says so."""
@@ -97,7 +101,7 @@ class StatelessProxy:
 
         With state after all, in `context`, where it cannot be done rightly without.
         """
-        self.is_used = True
+        self._has_decided = True
         transaction = context.transaction
         found = settled(decision, request, self._proxy.resolve, lambda later, then: self.follow(context, later, request, then))
         if found is None:
