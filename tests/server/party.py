@@ -174,14 +174,22 @@ class Party:
         return request
 
     def reply(
-        self, request: Request, status: int, *, tag: str | None = None, extra: str = "", body: bytes = b"", reason: str | None = None
+        self,
+        request: Request,
+        status: int,
+        *,
+        tag: str | None = None,
+        extra: str = "",
+        body: bytes = b"",
+        reason: str | None = None,
+        contact: str | None = None,
     ) -> Response:
         """Answers a request over the flow it came by; gives the response."""
         response = response_to(request, status, reason, tag=None if status == 100 else tag or f"{self.name}-tag")
         if status != 100 and request.method in ("INVITE", "SUBSCRIBE", "REFER") and status < 300:
             for route in request.headers.texts("Record-Route"):
                 response.headers.append("Record-Route", route)
-            response.headers.append("Contact", f"<{self.uri}>")
+            response.headers.append("Contact", contact or f"<{self.uri}>")
         for line in extra.split("\n") if extra else ():
             name, _, value = line.partition(": ")
             response.headers.append(name, value)

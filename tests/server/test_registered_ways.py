@@ -1,5 +1,7 @@
 """Calls to phones that are reached in other ways than at their Contact: by Path, down their flow, by GRUU."""
 
+import pytest
+
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import unquote
 from ringback.message.message import Request, Response
@@ -167,3 +169,81 @@ async def test_a_caller_is_reached_within_the_dialog_at_the_gruu_in_its_contact(
             assert bye.uri_text == f"sip:alice@{HIDDEN}:5060;ob"
             alice.reply(bye, 200)
             await bob.hears("200 BYE")
+
+
+# Within a dialog (RFC 5627 §6.1)
+
+
+async def answered_at(gruu: str, alice: Party, bob: Party, *, record_route: str = "") -> Dialog:
+    """A call to a phone that answers with its GRUU, acknowledged."""
+    alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+    await alice.hears("100 INVITE")
+    invite = await bob.hears("INVITE")
+    if record_route:
+        invite.headers.prepend("Record-Route", record_route)
+    bob.reply(invite, 200, contact=f"<{gruu}>")
+    ok = await alice.hears("200 INVITE")
+    assert ok.contact.uri_text == gruu
+    dialog = Dialog(alice, bob, invite, ok)
+    alice.within("ACK", dialog, cseq=1)
+    return dialog
+
+
+@pytest.mark.parametrize("kind", ["public", "temporary"])
+@simulated
+async def test_what_is_for_a_gruu_within_a_dialog_reaches_its_phone_under_its_contact(kind: str) -> None:
+    async with House() as house:
+        alice, bob, other = await house.party("alice"), await house.party("bob"), await house.party("bob")
+        public, temporary = gruus(await register(bob, reg_id=None))
+        dialog = await answered_at(public if kind == "public" else temporary, alice, bob)
+        assert (await bob.hears("ACK")).uri_text == f"sip:bob@{bob.host}:5060;ob"
+        # Another phone of the same user is none of this dialog's affair.
+        await register(other, instance=TWO, reg_id=None)
+        alice.within("BYE", dialog)
+        bye = await bob.hears("BYE")
+        assert bye.uri_text == f"sip:bob@{bob.host}:5060;ob"
+        assert "Route" not in bye.headers
+        bob.reply(bye, 200)
+        await alice.hears("200 BYE")
+
+
+@simulated
+async def test_a_phone_that_changes_its_connection_within_a_call_stays_in_it() -> None:
+    async with House() as house:
+        alice, bob, again = await house.party("alice"), await house.party("bob"), await house.party("bob")
+        public, _ = gruus(await register(bob, transport="TCP", call_id="a"))
+        dialog = await answered_at(public, alice, bob)
+        await bob.hears("ACK")
+        await bob.transports.close()
+        await alice.hears_nothing()
+        alice.within("INFO", dialog)
+        await alice.hears("480 INFO")
+        await register(again, transport="TCP", call_id="b")
+        alice.within("BYE", dialog, cseq=3)
+        again.reply(await again.hears("BYE"), 200)
+        await alice.hears("200 BYE")
+
+
+@simulated
+async def test_the_dialogs_own_way_is_gone_and_not_the_path_of_the_registration() -> None:
+    """An edge proxy that record-routes stands in the dialog's route; to go by its Path as well would pass it twice."""
+    async with House(auth="none") as house:
+        alice, edge = await house.party("alice"), await house.party("edge")
+        request = edge.request(
+            "REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>", contact=f'<sip:bob@{HIDDEN}>;+sip.instance="<{ONE}>"'
+        )
+        request.headers.append("Path", f"<sip:path@{edge.host};lr>")
+        request.headers.append("Supported", "path, gruu")
+        edge.send(request)
+        public, _ = gruus(await edge.hears("200 REGISTER"))
+        stays = f"<sip:stays@{edge.host};lr>"
+        for record_route, route in ((stays, stays), ("", f"<sip:path@{edge.host};lr>")):
+            dialog = await answered_at(public, alice, edge, record_route=record_route)
+            ack = await edge.hears("ACK")
+            alice.within("BYE", dialog)
+            bye = await edge.hears("BYE")
+            for heard in (ack, bye):
+                assert heard.uri_text == f"sip:bob@{HIDDEN}"
+                assert heard.headers.texts("Route") == [route]
+            edge.reply(bye, 200)
+            await alice.hears("200 BYE")

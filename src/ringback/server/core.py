@@ -21,10 +21,11 @@ from ringback.server.gateway import Gateways
 from ringback.server.gruus import Gruus
 from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
+from ringback.server.mid_dialog import MidDialog, NotRegistered
 from ringback.server.nat import Nat
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.edge import Edge, FlowGone
-from ringback.server.proxy.proxy import Proxy, anywhere
+from ringback.server.proxy.proxy import MayLead, Proxy, anywhere
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.redirect import RedirectServer
@@ -126,6 +127,7 @@ class ServerCore:
                 security=self._security,
                 is_stateless=lambda: self.proxy.stateless.is_used,
             )
+        self._mid_dialog = MidDialog(domains, location, flows, gruus)
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
         self.edge: Edge | None = None
         """What makes this an edge proxy; None where it is none."""
@@ -253,8 +255,8 @@ class ServerCore:
             if refusal is not None:
                 self._refuse(transaction, request, refusal)
             elif not place.is_here or not self._is_for_us(event, transaction, place, now):
-                down = self._way_down(request, place, proof)
-                self.proxy.forward(event, place, self._ways_of(proof, host), now, down)
+                place, may_lead, down = self._way_within(request, place, proof, host)
+                self.proxy.forward(event, place, may_lead, now, down)
         except ForgedToken:
             self._report_forgery(event.flow, now)
             if event.transaction is not None:
@@ -262,6 +264,9 @@ class ServerCore:
         except FlowGone:
             if event.transaction is not None:
                 self._refuse(event.transaction, request, Reject(430))
+        except NotRegistered:
+            if event.transaction is not None:
+                self._refuse(event.transaction, request, Reject(480))
         except SipParseError as error:
             if event.transaction is not None:
                 # What knows no field is the Request-URI.
@@ -288,6 +293,17 @@ class ServerCore:
             self.keepalive.look(now)
             self.stack.flush()
 
+    def _way_within(self, request: Request, place: Place, proof: str, source: str) -> tuple[Place, MayLead, Flow | None]:
+        """What a request of a proven dialog is for, where it may go, and the flow it goes down. Raises `FlowGone` or `NotRegistered`."""
+        may_lead = self._ways_of(proof, source)
+        if place.gr is None or not place.is_served:
+            return place, may_lead, self._way_down(request, place, proof)
+        if "route" not in request.headers.keys:
+            # Who is registered wants to be reached, wherever that is.
+            may_lead = anywhere
+        place, down = self._mid_dialog.follow(request, place)
+        return place, may_lead, down
+
     def _way_down(self, request: Request, place: Place, proof: str) -> Flow | None:
         """The flow that a request of a proven dialog goes down; None where Route or Request-URI lead. Raises `FlowGone` if nothing does."""
         name = self.record_route.flow_name(proof, request)
@@ -309,8 +325,8 @@ class ServerCore:
             if access is not None:
                 # An ACK repeats what its INVITE had for us (§22.1); that has been read.
                 access.consume(request)
-            down = self._way_down(request, place, proof)
-            self.proxy.forward_ack(request, flow, place, self._ways_of(proof, flow.host), now, down)
+            place, may_lead, down = self._way_within(request, place, proof, flow.host)
+            self.proxy.forward_ack(request, flow, place, may_lead, now, down)
 
     def _ways_of(self, proof: str, source: str) -> Callable[[str], bool]:
         """Which numeric addresses a request of a proven dialog may be sent to."""
