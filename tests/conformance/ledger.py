@@ -35,6 +35,7 @@ TITLES = {
     "4320": "non-INVITE transactions, amended",
     "5393": "loop detection in forking proxies",
     "6026": "2xx responses to INVITE, amended",
+    "7118": "SIP over WebSocket",
 }
 
 _NODE = re.compile(r"tests/[\w/.-]+\.py(?:::\w+)+(?:\[[^\s\]]+\])?")

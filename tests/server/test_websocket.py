@@ -18,9 +18,11 @@ BOTH: dict[str, Any] = {"listen": LISTEN, "tls": OVER_TLS["tls"]}
 class Page(Party):
     """A phone in a browser: it knows no address of its own."""
 
+    scheme = "sip"
+
     @property
     def uri(self) -> str:
-        return f"sip:{self.name}@{self.name}.invalid;transport=ws"
+        return f"{self.scheme}:{self.name}@{self.name}.invalid;transport=ws"
 
     def request(self, method: str = "INVITE", uri: str = f"sip:bob@{DOMAIN}", **parts: Any) -> Request:
         request = super().request(method, uri, **parts)
@@ -29,12 +31,13 @@ class Page(Party):
         return request
 
 
-async def page(house: House, name: str, transport: str = "WS") -> Page:
+async def page(house: House, name: str, transport: str = "WS", scheme: str = "sip") -> Page:
     """A page that has registered."""
     host = f"192.0.2.{len(house.parties) + 1}"
     made = Page(house.network, name, host, DEFAULT_PORTS[transport], SERVER, transport)
+    made.scheme = scheme
     house.parties.append(await made.open())
-    made.ask("REGISTER", f"sip:{DOMAIN}", to=f"<sip:{name}@{DOMAIN}>", contact=f"<{made.uri}>;expires=600")
+    made.ask("REGISTER", f"sip:{DOMAIN}", to=f"<{scheme}:{name}@{DOMAIN}>", contact=f"<{made.uri}>;expires=600")
     await made.hears("200 REGISTER")
     return made
 
@@ -194,3 +197,38 @@ async def test_pings_of_sip_keep_the_connection() -> None:
         await bob.hears_nothing()
         assert house.server.transports.counts.keepalives == 1
         assert house.server.counts.malformed == 0
+
+
+@simulated
+async def test_nothing_is_said_twice_over_a_connection() -> None:
+    """§5: timers are those of reliable transports, so that timer A repeats nothing and timer F alone ends the wait."""
+    async with House(**BOTH) as house:
+        alice, bob = await page(house, "alice"), await page(house, "bob")
+        alice.ask("MESSAGE")
+        await bob.hears("MESSAGE")
+        await bob.hears_nothing(40)
+        # RFC 4320 §4.2: nobody says that a request other than INVITE timed out.
+        assert alice.kinds() == ["100 MESSAGE"]
+
+
+@simulated
+async def test_what_is_asked_for_as_sips_reaches_a_page_over_wss() -> None:
+    async with House(**BOTH) as house:
+        alice, bob = await page(house, "alice", "WSS"), await page(house, "bob", "WSS", scheme="sips")
+        alice.ask("MESSAGE", f"sips:bob@{DOMAIN}")
+        heard = await bob.hears("MESSAGE")
+        assert heard.via.transport == "WSS"
+        bob.reply(heard, 200)
+        await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_what_is_asked_for_as_sips_reaches_no_page_over_ws() -> None:
+    async with House(**BOTH) as house:
+        alice, bob = await page(house, "alice", "WSS"), await page(house, "bob", "WS")
+        alice.ask("MESSAGE", f"sips:bob@{DOMAIN}")
+        await alice.hears("480 MESSAGE")
+        carol = await page(house, "carol", "WS")
+        carol.ask("MESSAGE", f"sips:bob@{DOMAIN}")
+        assert (await carol.hears("403 MESSAGE")).reason == "SIPS Over TLS Only"
+        await bob.hears_nothing()
