@@ -47,6 +47,20 @@ def wants_sips(request: Request, *others: str) -> bool:
     return "sips:" in ascii_lower(first.partition(",")[0])
 
 
+def asks_for_tls(uri_text: str | None) -> bool:
+    """Whether a URI leads over TLS, as far as it says so itself."""
+    if uri_text is None:
+        return False
+    uri = parse_uri(uri_text)
+    return isinstance(uri, SipUri) and (uri.scheme == "sips" or uri.transport == "TLS")
+
+
+def homes(uri: SipUri, proxy: str | None) -> list[str]:
+    """The hosts that may ask for our password: the domain of the address-of-record, and the outbound proxy."""
+    found = None if proxy is None else parse_uri(proxy)
+    return [uri.host, found.host] if isinstance(found, SipUri) else [uri.host]
+
+
 class Identity:
     """An address-of-record and how it is written. Raises `SipParseError` or `ValueError` where it is no SIP URI."""
 
@@ -90,7 +104,11 @@ class Identity:
         if contact is None:
             scheme = "sips" if is_secure else "sip"
             uri = SipUri(endpoint.advertised, port=endpoint.port, user=self.user or None, scheme=scheme)
-            if endpoint.transport != "UDP":
+            if is_secure and endpoint.is_secure:
+                # A sips URI means TLS by itself; RFC 7118 §5.1 names WebSockets by ws, and the scheme says that they are secured.
+                if endpoint.transport == "WSS":
+                    uri.params["transport"] = "ws"
+            elif endpoint.transport != "UDP":
                 uri.params["transport"] = endpoint.transport.lower()
             if self.instance is not None:
                 # Whoever stands next to us shall send what follows down the flow this comes by (RFC 5626 §4.3).

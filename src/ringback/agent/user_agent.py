@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -29,7 +30,7 @@ from ringback.agent.event.publication import OnFailure, Publication
 from ringback.agent.event.subscriber import DEFAULT_EXPIRES
 from ringback.agent.event.subscription import Subscription
 from ringback.agent.generic_request import send_request
-from ringback.agent.identity import Identity
+from ringback.agent.identity import Identity, asks_for_tls, homes
 from ringback.agent.inspection import Refusal, shortcoming
 from ringback.agent.instant_message import Inbox, OnMessage, send_message
 from ringback.agent.refusal import UNUSABLE, refusal_of
@@ -45,15 +46,18 @@ from ringback.digest import Account, Accounts
 from ringback.message.fields.event import Event
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Response
-from ringback.message.uri import SipUri, parse_uri
 from ringback.stack import Observer
 from ringback.tokens import Tokens
 from ringback.transaction.events import RequestReceived
 from ringback.transaction.timers import DEFAULT_TIMERS, TimerValues
 from ringback.transport.listening import listen, listening_point
+from ringback.transport.tls import Contexts
 from ringback.transport.transports import Transports
 
 DEFAULT_LISTEN = ("udp://0.0.0.0:0",)
+
+# What fails is raised, or answered: nobody else need hear of it.
+logger = logging.getLogger("ringback.agent")
 
 # Under load UDP is looked at in rounds (see transport/udp.py). A choice: as long as a packet of audio lasts, nothing beside ringing, and at
 # 300 calls a second a third of all CPU: what wakes up for every datagram does its work with cold caches.
@@ -85,6 +89,7 @@ class UserAgent:
         media: MediaFactory = SilentMedia,
         listen: Iterable[str] = DEFAULT_LISTEN,
         advertise: str | None = None,
+        tls: Contexts | None = None,
         observer: Observer | None = None,
         open_transports: Callable[..., Transports] = Transports,
         timers: TimerValues = DEFAULT_TIMERS,
@@ -109,8 +114,10 @@ class UserAgent:
 
         `instance` is the URN of this user agent, `uuid.uuid4().urn` say, the same at every start: with it a registration may be a flow that
         is kept alive and made anew where it fails (RFC 5626), and may bring a URI that leads to this agent from anywhere (RFC 5627).
-        `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address). `observer`
-        sees every message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
+        `proxy` is the URI of an outbound proxy, `listen` where to listen (`udp://0.0.0.0:0`: any free port of every address; where `aor` or
+        `proxy` ask for TLS, or `tls` is given, `tls://0.0.0.0:0` as well). `tls` is what TLS shows and trusts: without it servers must show
+        a certificate of their domain that the operating system trusts, and nobody can connect to us over TLS. `observer` sees every
+        message. `open_transports` makes the transports: real sockets unless `partial(network.host, "192.0.2.1")` says otherwise.
         Where a domain has several servers, one may be silent for `failover_after` seconds before the next one is asked (RFC 3263 §4.3).
         Callers must know every extension in `requires` (`100rel`): others get 421 Extension Required. `features` are feature tags of our
         Contact besides those that say what we can do (RFC 3840): `{"automata": None, "language": "en,fi"}`.
@@ -126,7 +133,10 @@ class UserAgent:
         """
         self.identity = Identity(aor, display_name, instance=instance)
         self.on_call = on_call
+        self._tls = tls
         self._listen = tuple(listen)
+        if self._listen == DEFAULT_LISTEN and (tls is not None or any(asks_for_tls(uri) for uri in (aor, proxy))):
+            self._listen += ("tls://0.0.0.0:0",)
         self._accounts = [Account(username or self.identity.user, password=password, realm=realm)] if password is not None else []
         self._accounts += accounts
         self._proxy = proxy
@@ -160,10 +170,9 @@ class UserAgent:
     # Being there.
 
     async def open(self) -> None:
-        """Listens. `OSError` says which address could not be had."""
-        core = self._core = AgentCore(
-            self.identity, Accounts(self._accounts, Tokens(), self._homes()), timers=self._timers, max_transactions=self._max_transactions
-        )
+        """Listens. `OSError` says which address could not be had, `TlsError` which certificate."""
+        accounts = Accounts(self._accounts, Tokens(), homes(self.identity.uri, self._proxy))
+        core = self._core = AgentCore(self.identity, accounts, timers=self._timers, max_transactions=self._max_transactions)
         core.failover_after = self._failover_after
         core.software = f"Ringback/{version('ringback')}"
         core.serving.update(INVITE=self._invited, ACK=None, BYE=None, CANCEL=None, OPTIONS=None, PRACK=None, UPDATE=None)
@@ -193,7 +202,9 @@ class UserAgent:
         core.serving["OPTIONS"] = self._capabilities.receive
         self._registrations = Registrations(core, self._capabilities)
         core.stack.observer = self._observer
-        core.transports = self._open_transports(core.received, core.stack.failed, batch_ended=core.stack.batch_ended)
+        core.transports = self._open_transports(
+            core.received, core.stack.failed, batch_ended=core.stack.batch_ended, tls=self._tls, report=logger.info
+        )
         core.transports.watch(self._registrations.flow_closed)
         core.stack.attach(core.transports)
         core.transports.gather(_UDP_ROUND)
@@ -218,14 +229,6 @@ class UserAgent:
         if core.tasks:
             await asyncio.wait(core.tasks, timeout=64 * core.timers.t1 + 1)
         await self._release()
-
-    def _homes(self) -> list[str]:
-        """The hosts that may ask for our password: the domain of the address-of-record, and the outbound proxy."""
-        homes = [self.identity.uri.host]
-        proxy = None if self._proxy is None else parse_uri(self._proxy)
-        if isinstance(proxy, SipUri):
-            homes.append(proxy.host)
-        return homes
 
     async def _release(self) -> None:
         core = self.core

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ringback.cli.fault import Fault, os_fault
+from ringback.cli.tls_options import TLS_OPTIONS, contexts
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, TelUri, parse_uri
 from ringback.trace.printable import printable
@@ -18,6 +19,7 @@ from ringback.trace.printable import printable
 if TYPE_CHECKING:
     from ringback.agent.user_agent import UserAgent
     from ringback.stack import Observer
+    from ringback.transport.tls import Contexts
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -38,6 +40,7 @@ class AgentOptions:
     listen: tuple[str, ...]
     is_traced: bool
     is_json: bool
+    tls: Contexts | None = None
 
     @property
     def aor(self) -> str:
@@ -63,8 +66,14 @@ class AgentOptions:
         return str(sip_uri(text, what))
 
     def everywhere(self, port: int) -> tuple[str, ...]:
-        """Where to listen: a port of every address, 0 for any that is free. Where --transport says TCP, there is nothing but TCP."""
-        return tuple(f"{self.transport or 'udp'}://{host}:{port}" for host in _wildcards())
+        """Where to listen: a port of every address, 0 for any that is free, the next one for TLS. --transport leaves only what it says.
+
+        Without a certificate TLS is only for what we begin: then no port of it is one that anybody should be told of.
+        """
+        points = [(self.transport or "udp", port)]
+        if self.transport is None and (port == 0 or (self.tls is not None and self.tls.accepting is not None)):
+            points.append(("tls", port and port + 1))
+        return tuple(f"{transport}://{host}:{number}" for transport, number in points for host in _wildcards())
 
     def agent(self, *, observer: Observer | None = None, listen: tuple[str, ...] | None = None, **more: Any) -> UserAgent:
         """The user agent, not open yet; `listen` is where it listens unless --listen says otherwise. Raises `Fault`."""
@@ -85,6 +94,7 @@ class AgentOptions:
             username=username,
             proxy=self.proxy,
             listen=listen,
+            tls=self.tls,
             observer=observer,
             **more,
         )
@@ -105,8 +115,8 @@ def sip_uri(text: str, what: str) -> SipUri:
         # RFC 3261 §19.1.1: it would be sent in the clear, and shown to everybody.
         raise Fault(f"{what}: a URI is no place for a password (what stands between : and @); give --password-file")
     transport = "tls" if uri.scheme == "sips" else (uri.transport or "udp").lower()
-    if transport not in ("udp", "tcp"):
-        raise Fault(f"{what}: the transport {printable(transport)} is not built yet; allowed are udp and tcp")
+    if transport not in ("udp", "tcp", "tls"):
+        raise Fault(f"{what}: the transport {printable(transport)} is not built yet; allowed are udp, tcp and tls")
     return uri
 
 
@@ -124,6 +134,10 @@ def agent_options(command: _Command) -> _Command:
         proxy: str | None,
         transport: str | None,
         listen: tuple[str, ...],
+        tls_ca: str | None,
+        tls_certificate: str | None,
+        tls_key: str | None,
+        believes_anybody: bool,
         is_traced: bool,
         is_json: bool,
         **more: Any,
@@ -141,6 +155,7 @@ def agent_options(command: _Command) -> _Command:
             proxy=None if proxy is None else str(_server(proxy, transport)),
             transport=transport,
             listen=listen,
+            tls=contexts(tls_ca, tls_certificate, tls_key, believes_anybody=believes_anybody),
             is_traced=is_traced,
             is_json=is_json,
         )
@@ -164,13 +179,16 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     ),
     click.option("--password-file", metavar="FILE", help="Its first line is the password; - is standard input."),
     click.option("--proxy", metavar="URI", help="Where everything goes first.  [default: where the URIs lead]"),
-    click.option("--transport", type=click.Choice(["udp", "tcp"]), help="[default: what the URIs say, else udp]"),
+    click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), help="[default: what the URIs say, else udp]"),
     click.option(
         "--listen",
         multiple=True,
         metavar="URI",
         help="udp://ADDRESS:PORT, tcp://… or tls://…; may be repeated.  [default: any free port]",
     ),
+    *TLS_OPTIONS,
+    click.option("--tls-certificate", metavar="FILE", help="Who we are over TLS: a certificate in PEM, for servers that want one."),
+    click.option("--tls-key", metavar="FILE", help="Its private key, if not in the same file."),
     click.option("--trace", "is_traced", is_flag=True, help="Print every message as a line of a ladder diagram."),
     click.option("--json", "is_json", is_flag=True, help="One JSON object a line."),
 ]

@@ -14,12 +14,14 @@ from rich.text import Text
 
 from ringback.address import DEFAULT_PORTS, Target, host_port
 from ringback.cli.fault import Fault
+from ringback.cli.tls_options import contexts, tls_options
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
 from ringback.trace.printable import printable
 
 if TYPE_CHECKING:
     from ringback.cli.pinger import Answer
+    from ringback.transport.tls import Contexts
 
 _SHOWN = ("Allow", "Accept", "Supported", "Server", "User-Agent", "Contact", "Warning", "Retry-After")
 
@@ -45,10 +47,21 @@ def seconds_between(least: float, most: float) -> Callable[[str], float]:
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="How many requests to send.")
 @click.option("--interval", default=1.0, show_default=True, type=seconds_between(0, 3600), help="From one request to the next.")
 @click.option("--timeout", default=5.0, show_default=True, type=seconds_between(0.01, 3600), help="How long to wait for each answer.")
-@click.option("--transport", type=click.Choice(["udp", "tcp"]), help="[default: what the URI says, else udp]")
+@click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), help="[default: what the URI says, else udp]")
+@tls_options
 @click.option("--from", "from_", metavar="URI", help="Who asks.  [default: sip:ping@ and the address used]")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
-def ping(uri: str, count: int, interval: float, timeout: float, transport: str | None, from_: str | None, is_json: bool) -> None:
+def ping(
+    uri: str,
+    count: int,
+    interval: float,
+    timeout: float,
+    transport: str | None,
+    tls_ca: str | None,
+    believes_anybody: bool,
+    from_: str | None,
+    is_json: bool,
+) -> None:
     """Ask a SIP server or phone what it can do (OPTIONS), and see how long the answer takes.
 
     The exit status is 0 if every answer was 2xx, 1 if one was another final answer, 2 if the question could not be asked, 3 if an
@@ -56,7 +69,8 @@ def ping(uri: str, count: int, interval: float, timeout: float, transport: str |
     """
     asked = _sip_uri(uri if uri.lower().startswith(("sip:", "sips:")) else f"sip:{uri}", "URI")
     asker = None if from_ is None else str(_sip_uri(from_, "--from"))
-    raise SystemExit(asyncio.run(_ping(asked, count, interval, timeout, transport, asker, is_json)))
+    tls = contexts(tls_ca, believes_anybody=believes_anybody)
+    raise SystemExit(asyncio.run(_ping(asked, count, interval, timeout, transport, tls, asker, is_json)))
 
 
 def _sip_uri(text: str, what: str) -> SipUri:
@@ -69,7 +83,16 @@ def _sip_uri(text: str, what: str) -> SipUri:
     return uri
 
 
-async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transport: str | None, asker: str | None, is_json: bool) -> int:  # noqa: ASYNC109 - likewise
+async def _ping(
+    uri: SipUri,
+    count: int,
+    interval: float,
+    timeout: float,  # noqa: ASYNC109 - SIP's time, not a scope's
+    transport: str | None,
+    tls: Contexts | None,
+    asker: str | None,
+    is_json: bool,
+) -> int:
     from ringback.cli.pinger import Pinger
 
     target = await find_target(uri, transport)
@@ -77,7 +100,7 @@ async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transp
     if not is_json:
         console.print(Text(f"OPTIONS {printable(str(uri))} at {target.transport} {host_port(target.host, target.port)}", "dim"))
     try:
-        pinger = await Pinger.open(target)
+        pinger = await Pinger.open(target, tls)
     except OSError as error:
         raise Fault(f"{host_port(target.host, target.port)} cannot be reached from here: {error.strerror or error}") from None
     answers = []
@@ -100,8 +123,12 @@ async def _ping(uri: SipUri, count: int, interval: float, timeout: float, transp
 async def find_target(uri: SipUri, transport: str | None) -> Target:
     """Where to ask: numeric hosts and localhost at once, other names from the system's resolver. Raises `Fault`."""
     name = (transport or uri.transport or "udp").upper()
-    if uri.scheme == "sips" or name not in ("UDP", "TCP"):
-        raise Fault(f"the transport {'tls' if uri.scheme == 'sips' else printable(name.lower())} is not built yet; allowed are udp and tcp")
+    if uri.scheme == "sips":
+        if transport not in (None, "tls"):
+            raise Fault(f"what is asked for as sips goes over TLS alone, never over {transport}")
+        name = "TLS"
+    if name not in ("UDP", "TCP", "TLS"):
+        raise Fault(f"the transport {printable(name.lower())} is not built yet; allowed are udp, tcp and tls")
     host = uri.maddr or uri.host
     port = uri.port or DEFAULT_PORTS[name]
     if host == "localhost":
@@ -110,7 +137,7 @@ async def find_target(uri: SipUri, transport: str | None) -> Target:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise Fault(f"{printable(host)}: {getattr(error, 'strerror', None) or 'no host name'}") from None
-    return Target(name, str(found[0][4][0]), port)
+    return Target(name, str(found[0][4][0]), port, domain=uri.host if name == "TLS" else None)
 
 
 def _tell(console: Console, number: int, answer: Answer, target: Target, is_json: bool, is_first: bool) -> None:

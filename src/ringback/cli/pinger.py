@@ -14,6 +14,7 @@ from ringback.message.parser import Malformed
 from ringback.stack import Stack
 from ringback.transaction.events import Event, RequestReceived, ResponseReceived, TransportFailed
 from ringback.transaction.layer import TransactionLayer
+from ringback.transport.tls import Contexts
 from ringback.transport.transports import Transports
 
 
@@ -74,12 +75,12 @@ class _Question:
 class Pinger:
     """Asks one target. `await Pinger.open(target)`, then `ask` as often as wanted, then `close`."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, tls: Contexts | None = None) -> None:
         self._target = target
         self._clock = asyncio.get_running_loop().time
         self._layer = TransactionLayer()
         self._stack = Stack(self, self._layer)
-        self._ways = Transports(self._stack.received, self._stack.failed, batch_ended=self._stack.batch_ended)
+        self._ways = Transports(self._stack.received, self._stack.failed, batch_ended=self._stack.batch_ended, tls=tls, report=_unheard)
         self._stack.attach(self._ways)
         self._call_id = f"{token()}@{host_port(target.host, target.port)}"
         self._tag = token()
@@ -87,9 +88,9 @@ class Pinger:
         self._endpoint: Endpoint
 
     @classmethod
-    async def open(cls, target: Target) -> Pinger:
+    async def open(cls, target: Target, tls: Contexts | None = None) -> Pinger:
         """A pinger with an endpoint of its own. Raises OSError where no way leads to the target."""
-        pinger = cls(target)
+        pinger = cls(target, tls)
         pinger._endpoint = await pinger._ways.open(target.transport, local_address(target), 0)
         return pinger
 
@@ -144,6 +145,10 @@ class Pinger:
     def next_deadline(self) -> float | None:
         """Never."""
         return None
+
+
+def _unheard(_line: str) -> None:
+    """What goes wrong is the answer's fault, and told as that."""
 
 
 def local_address(target: Target) -> str:

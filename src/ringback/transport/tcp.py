@@ -143,6 +143,9 @@ class TcpTransport:
         self._connections[flow.connection] = connection
         self._by_number[flow.connection] = connection
         self._by_peer[*flow.remote[:2], domain] = connection
+        # Departs from RFC 5922 §7.3: a URI with a numeric host names no domain that could be compared. It leads over the connection that is
+        # open to that very address and port, whoever was meant and proven there; else nobody could follow a Record-Route of addresses.
+        self._by_peer.setdefault((*flow.remote[:2], flow.host), connection)
         if is_accepted:
             self._per_address[address_key(flow.host)] += 1
         self.user.counts.by_transport[self.transport] = len(self._connections)
@@ -152,9 +155,10 @@ class TcpTransport:
         """No more is sent over this connection: whoever asks for a flow to its peer gets another one."""
         flow = connection.flow
         self._by_number.pop(flow.connection, None)
-        peer = (*flow.remote[:2], connection.domain)
-        if self._by_peer.get(peer) is connection:
-            del self._by_peer[peer]
+        for domain in (connection.domain, flow.host):
+            peer = (*flow.remote[:2], domain)
+            if self._by_peer.get(peer) is connection:
+                del self._by_peer[peer]
 
     def lost(self, connection: Connection, reason: str | None) -> None:
         """A connection is gone; `reason` says why sending over it failed, None where it did not."""

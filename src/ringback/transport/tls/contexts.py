@@ -79,6 +79,11 @@ class Contexts:
         """For connections that we open."""
         self.is_loaded = False
 
+    @property
+    def has_files(self) -> bool:
+        """Whether there is anything to be read, and to be wrong, beside what the operating system has."""
+        return bool(self._files or self._trust or self._revoked or self._ciphers)
+
     def load(self) -> None:
         """Reads all files, perhaps again, for connections to come; where one is no good, `TlsError`, and everything stays as it was."""
         shown = [self._show(files) for files in self._files]

@@ -30,7 +30,7 @@ class TlsTransport(TcpTransport):
     def __init__(self, user: TransportUser, limits: StreamLimits) -> None:
         super().__init__(user, limits)
         self._contexts = user.tls or Contexts()
-        if not self._contexts.is_loaded:
+        if self._contexts.has_files and not self._contexts.is_loaded:
             self._contexts.load()
 
     def can_accept(self) -> bool:
@@ -40,6 +40,8 @@ class TlsTransport(TcpTransport):
     def over(self, connection: Connection) -> asyncio.BufferedProtocol:
         """What enciphers the connection."""
         contexts = self._contexts
+        if not contexts.is_loaded:
+            contexts.load()
         context = contexts.accepting if connection.is_accepted else contexts.dialing
         assert context is not None
         name = None if connection.is_accepted or numeric(connection.domain) is not None else connection.domain
