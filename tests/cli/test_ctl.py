@@ -2,6 +2,8 @@
 
 import json
 import signal
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +71,28 @@ def test_nothing_under_way_is_said_in_words(server: Serving, folder: Path) -> No
     assert server.process.poll() is None
     assert done(folder, "calls") == "no calls being set up\n"
     assert done(folder, "transactions") == "no transactions\n"
+
+
+def test_connections_and_gateways(server: Serving, folder: Path) -> None:
+    assert done(folder, "connections") == "no connections\n"
+    assert done(folder, "gateways") == "no gateways\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as phone:
+        port = phone.getsockname()[1]
+        [line] = patient(folder, "connections", f":{port}")
+        assert line.split() == ["tcp", f"127.0.0.1:{port}", "peer", "0s"]
+        assert done(folder, "connections", "--transport", "tls") == "no connections\n"
+        assert json.loads(done(folder, "connections", "--json"))["connections"][0]["is_open"]
+        assert "connections    1 tcp" in done(folder, "status")
+
+
+def patient(folder: Path, *arguments: str) -> list[str]:
+    """The rows of a table, as soon as there are any."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        rows = done(folder, *arguments).splitlines()[2:]
+        if rows and "not open yet" not in rows[0]:
+            return rows
+    raise AssertionError(f"nothing came of {arguments}")
 
 
 def test_the_log_level(server: Serving, folder: Path) -> None:

@@ -141,6 +141,29 @@ def transactions(method: str, limit: int, **where: Any) -> None:
     asking.show(asking.ask("transactions", method=method, limit=limit), ctl_tables.transactions)
 
 
+@ctl.command(short_help="Whom the server is connected to.")
+@click.argument("text", default="")
+@click.option("--transport", default="", metavar="TRANSPORT", help="tcp, tls, ws or wss alone.")
+@_limit
+@_where
+def connections(text: str, transport: str, limit: int, **where: Any) -> None:
+    """Whom the server is connected to; with TEXT, whose address has it in it."""
+    from ringback.cli import ctl_tables
+
+    asking = Asking(**where)
+    asking.show(asking.ask("connections", transport=transport, contains=text, limit=limit), ctl_tables.connections)
+
+
+@ctl.command(short_help="The trunks of the gateways, and which of them are up.")
+@_where
+def gateways(**where: Any) -> None:
+    """The trunks of the gateways. One that rests has failed a call and is left out for a while; a silent one does not answer OPTIONS."""
+    from ringback.cli import ctl_tables
+
+    asking = Asking(**where)
+    asking.show(asking.ask("gateways"), ctl_tables.gateways)
+
+
 @ctl.command("reload", short_help="Read the configuration again.")
 @_where
 def reload_(**where: Any) -> None:

@@ -97,6 +97,36 @@ def transactions(result: dict[str, Any]) -> None:
         _listed(result, "transactions", rows, "side", "method", "state", "peer")
 
 
+def connections(result: dict[str, Any]) -> None:
+    """A line for each connection."""
+    rows = [
+        (
+            one["transport"].lower(),
+            one["peer"],
+            one["opened_by"],
+            duration_text(one["idle"]) if one["is_open"] else "not open yet",
+            one["domain"],
+        )
+        for one in result["connections"]
+    ]
+    _listed(result, "connections", rows, "transport", "peer", "opened by", "idle", "domain")
+
+
+def gateways(result: dict[str, Any]) -> None:
+    """A line for each trunk."""
+    rows = [
+        (
+            one["gateway"],
+            one["uri"],
+            one["priority"],
+            one["weight"],
+            one["state"] + (f", asked again in {duration_text(one['back_in'])}" if one["back_in"] else ""),
+        )
+        for one in result["trunks"]
+    ]
+    _print(_table(rows, "gateway", "trunk", "priority", "weight", "state") if rows else Text("no gateways", "dim"))
+
+
 def reloaded(result: dict[str, Any]) -> None:
     """What has changed, and what would need a restart."""
     _print(Text(f"read again; changed: {', '.join(result['changed']) or 'no key of the configuration'}"))

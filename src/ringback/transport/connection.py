@@ -62,6 +62,16 @@ class Connection(asyncio.BufferedProtocol):
         self._has_spoken = False
         self._reason: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been opened, its handshakes done, and nobody has ended it."""
+        return self.state == OPEN
+
+    @property
+    def idle(self) -> float:
+        """Seconds since something came, as of the last sweep."""
+        return self._owner.now - self._active_at
+
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

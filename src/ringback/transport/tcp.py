@@ -8,7 +8,7 @@ import itertools
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from ringback.address import Endpoint, Flow, Target
@@ -59,6 +59,11 @@ class TcpTransport:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """All of them, until they are lost."""
+        return self._connections.values()
 
     async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
         """Listens on a numeric address (`OSError` if it cannot be had)."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
+from ringback.transport.connection import Connection
 from ringback.transport.limits import DEFAULT_STREAM_LIMITS, DEFAULT_WEBSOCKET_RULES, StreamLimits, WebSocketRules
 from ringback.transport.stun import stun_request
 from ringback.transport.tcp import TcpTransport
@@ -127,6 +128,11 @@ class Transports:
         """Whether something can still be sent over a flow: a datagram always, over a connection while it lasts."""
         kind = self._transports.get(flow.endpoint.transport)
         return flow.connection == 0 or (isinstance(kind, TcpTransport) and kind.is_open(flow))
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Every connection there is now, of every transport."""
+        return [one for kind in self._transports.values() if isinstance(kind, TcpTransport) for one in kind.connections]
 
     def connected(self, transport: str, connection: int) -> Flow | None:
         """The flow of a connection by its number, None where it is closed or never was."""

@@ -5,9 +5,10 @@ import json
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
-from ringback.server.config import DrainConfig
+from ringback.server.config import DrainConfig, GatewayConfig, RouteConfig
 from ringback.server.control.json_rpc import INVALID_PARAMS, REFUSED, answer
 from ringback.server.control.methods import METHODS
 from ringback.server.location.binding import Binding
@@ -211,6 +212,28 @@ async def test_resume_calls_back_a_server_that_was_about_to_end() -> None:
         await ask(house, "resume")
         assert await finishing is False
         assert not house.server.leaving.is_set()
+
+
+@simulated
+async def test_gateways_are_shown_with_what_is_wrong_with_them() -> None:
+    trunks = ["sip:192.0.2.2", {"uri": "sip:192.0.2.3", "weight": 3, "priority": 1}]
+    gateway = msgspec.convert({"pstn": {"trunks": trunks, "cool_down_seconds": 100, "probe_seconds": 0}}, dict[str, GatewayConfig])
+    async with House(gateway=gateway, route=[RouteConfig(prefix="00", gateway="pstn")]) as house:
+        alice, first = await house.party("alice"), await house.party("first")
+        assert [(one["gateway"], one["uri"], one["priority"], one["weight"], one["state"]) for one in await trunks_of(house)] == [
+            ("pstn", "sip:192.0.2.2", 0, 1, "up"),
+            ("pstn", "sip:192.0.2.3", 1, 3, "up"),
+        ]
+        alice.ask("INVITE", f"sip:001@{DOMAIN}")
+        first.reply(await first.hears("INVITE"), 503)
+        await asyncio.sleep(1)
+        one, other = await trunks_of(house)
+        assert (one["state"], one["back_in"], other["state"]) == ("resting", 99, "up")
+
+
+async def trunks_of(house: House) -> list[dict[str, Any]]:
+    """What `gateways` says."""
+    return list((await ask(house, "gateways"))["trunks"])
 
 
 @simulated

@@ -5,6 +5,7 @@ from ringback.server.control.json_rpc import table
 from ringback.server.control.registrations import registrations, unregister
 from ringback.server.control.steering import drain, log_level, reload, resume
 from ringback.server.control.watching import calls, status, transactions
+from ringback.server.control.ways import connections, gateways
 
 METHODS = table(
     [
@@ -16,6 +17,8 @@ METHODS = table(
         unforward,
         calls,
         transactions,
+        connections,
+        gateways,
         reload,
         drain,
         resume,

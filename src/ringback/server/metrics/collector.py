@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from ringback.server.server import Server
 
-Value = int | float | Mapping[str, int]
+Value = int | float | Mapping[str, int] | Mapping[tuple[str, str], int]
 
 
 class _Row(NamedTuple):
@@ -19,7 +19,16 @@ class _Row(NamedTuple):
     name: str
     help: str
     read: Callable[[Server], Value]
-    label: str = ""
+    label: str | tuple[str, str] = ""
+
+
+def _trunks(server: Server) -> dict[tuple[str, str], int]:
+    now = server.location.clock()
+    return {(name, str(one.uri)): int(one.is_up(now)) for name, trunks in server.core.gateways.trunks.items() for one in trunks}
+
+
+def _codes(responses: list[int]) -> dict[str, int]:
+    return {str(status): count for status, count in enumerate(responses) if count}
 
 
 COUNTER, GAUGE = CounterMetricFamily, GaugeMetricFamily
@@ -49,6 +58,7 @@ _ROWS = (
         lambda s: {"server": len(s.core.layer.servers), "client": len(s.core.layer.clients)},
         "side",
     ),
+    _Row(GAUGE, "sip_trunk_up", "1 where calls are sent to a trunk now", _trunks, ("gateway", "trunk")),
     _Row(GAUGE, "sip_under_way", "Requests forwarded that have no final answer", lambda s: s.core.proxy.unanswered),
     _Row(GAUGE, "sip_registrations", "Bindings held", lambda s: len(s.location)),
     _Row(GAUGE, "sip_registered_users", "Addresses-of-record with a binding", lambda s: len(s.location.by_aor)),
@@ -71,11 +81,7 @@ class ServerCollector(Collector):
             if not isinstance(value, Mapping):
                 yield row.family(row.name, row.help, value=value)
                 continue
-            family = row.family(row.name, row.help, labels=[row.label])
+            family = row.family(row.name, row.help, labels=[row.label] if isinstance(row.label, str) else row.label)
             for label, count in value.items():
-                family.add_metric([label], count)
+                family.add_metric([label] if isinstance(label, str) else label, count)
             yield family
-
-
-def _codes(responses: list[int]) -> dict[str, int]:
-    return {str(status): count for status, count in enumerate(responses) if count}
