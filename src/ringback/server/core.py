@@ -285,7 +285,7 @@ class ServerCore:
 
     def _take_stray(self, event: StrayResponseReceived, now: float) -> None:
         is_pong = self.keepalive is not None and self.keepalive.receive(event.response, event.flow, now)
-        if not is_pong and self._may_be_stateless:
+        if not is_pong and (self._may_be_stateless or self.proxy.stateless.is_used):
             self.proxy.stateless.receive(event.response)
 
     def _look_after_flows(self, now: float) -> None:

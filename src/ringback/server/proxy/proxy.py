@@ -309,7 +309,7 @@ class Proxy:
         self.unanswered += 1
         if context.is_invite:
             self._sources.opened(context.transaction.flow.host)
-            if request is not None:
+            if request is not None and not context.transaction.response:
                 self._stack.respond(context.transaction, trying(request), now)
 
     def answer(

@@ -101,7 +101,7 @@ class StatelessProxy:
 
         With state after all, in `context`, where it cannot be done rightly without.
         """
-        self._has_decided = True
+        self._has_decided = self._stack.layer.tells_strays = True
         transaction = context.transaction
         found = settled(decision, request, self._proxy.resolve, lambda later, then: self.follow(context, later, request, then))
         if found is None:
