@@ -210,6 +210,7 @@ class SimulatedTcp(TcpTransport):
         address: SocketAddress = (*seen, 0, 0) if ":" in seen[0] else seen
         connection = self._new(endpoint, address, address[0], is_accepted=True)
         connection.peer = self._shown_by(remote[0])
+        connection.awaits_alias = bool(connection.peer.domains)
         near = SimulatedStream(self._network, self.transport, connection, local, remote)
         near.peer = stream
         connection.connection_made(near)

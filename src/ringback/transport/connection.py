@@ -12,7 +12,7 @@ from ringback.message.parser import Malformed, StreamParser
 from ringback.transport.tls.identity import NOBODY
 
 if TYPE_CHECKING:
-    from ringback.transport.tcp import TcpTransport
+    from ringback.transport.tcp import Peer, TcpTransport
 
 # What is read and thrown away while a peer that was told goodbye still sends; beyond it the connection is cut.
 _DISCARDED_BYTES = 1 << 20
@@ -48,6 +48,10 @@ class Connection(asyncio.BufferedProtocol):
         self.is_accepted = is_accepted
         self.peer = NOBODY
         """Whom the other end has proven to be."""
+        self.awaits_alias = False
+        """Whether its first request may say where else the peer is found (RFC 5923): it has proven who it is."""
+        self.known_as: list[Peer] = []
+        """By what it is found."""
         self.state = OPENING if is_accepted else UNOPENED
         self._owner = owner
         self._parser = self.framing(owner)
@@ -115,6 +119,8 @@ class Connection(asyncio.BufferedProtocol):
             while self.state == OPEN and (found := parser.next_message()) is not None:
                 message = found[0]
                 self._has_spoken = self._has_spoken or message.__class__ is not Malformed
+                if self.awaits_alias:
+                    owner.take_alias(self, message)
                 user.received(message, found[1], self.flow)
         finally:
             user.batch_ended()

@@ -12,11 +12,14 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from ringback.address import Endpoint, Flow, Target
+from ringback.message.message import Request, Response
+from ringback.message.parser import Malformed
 from ringback.transport.connection import OPENING, Connection
 from ringback.transport.endpoint import SocketAddress, address_error, bound_socket, is_multicast, is_wildcard, reaching, socket_address
 from ringback.transport.limits import StreamLimits
 from ringback.transport.listener import Listener, address_key
 from ringback.transport.socket_options import choose_port_late
+from ringback.transport.tls.alias import aliased_port
 from ringback.transport.tls.identity import NOBODY, Identities
 from ringback.transport.user import TransportUser
 
@@ -24,6 +27,9 @@ _READ_BYTES = 65_536
 
 # Connections the kernel completes before we accept them. It caps this at net.core.somaxconn, whose default is the same number.
 _BACKLOG = 4_096
+
+# Domains of one certificate that a connection is found by. A choice: nobody is so many, and a table has an end.
+MOST_ALIASES = 64
 
 # A connection is found by its far end's address, port and domain: what was opened to one domain serves no other at the same address.
 Peer = tuple[str, int, str]
@@ -147,10 +153,11 @@ class TcpTransport:
         connection = self.connection(self, flow, domain, is_accepted=is_accepted)
         self._connections[flow.connection] = connection
         self._by_number[flow.connection] = connection
-        self._by_peer[*flow.remote[:2], domain] = connection
+        self._by_peer.pop((*flow.remote[:2], domain), None)
+        self.know(connection, domain)
         # Departs from RFC 5922 §7.3: a URI with a numeric host names no domain that could be compared. It leads over the connection that is
         # open to that very address and port, whoever was meant and proven there; else nobody could follow a Record-Route of addresses.
-        self._by_peer.setdefault((*flow.remote[:2], flow.host), connection)
+        self.know(connection, flow.host)
         if is_accepted:
             self._per_address[address_key(flow.host)] += 1
         self.user.counts.by_transport[self.transport] = len(self._connections)
@@ -160,10 +167,28 @@ class TcpTransport:
         """No more is sent over this connection: whoever asks for a flow to its peer gets another one."""
         flow = connection.flow
         self._by_number.pop(flow.connection, None)
-        for domain in (connection.domain, flow.host):
-            peer = (*flow.remote[:2], domain)
+        self._forget(connection)
+
+    def know(self, connection: Connection, domain: str, port: int | None = None) -> None:
+        """Whoever asks for a domain at the far end's address, and its port or this one, gets this connection, unless there is another."""
+        remote = connection.flow.remote
+        peer = (remote[0], remote[1] if port is None else port, domain)
+        if self._by_peer.setdefault(peer, connection) is connection:
+            connection.known_as.append(peer)
+
+    def _forget(self, connection: Connection) -> None:
+        for peer in connection.known_as:
             if self._by_peer.get(peer) is connection:
                 del self._by_peer[peer]
+        connection.known_as.clear()
+
+    def take_alias(self, connection: Connection, message: Request | Response | Malformed) -> None:
+        """Looks whether a peer that has proven who it is wants requests to itself sent over the connection it made (RFC 5923 §8.2)."""
+        port = aliased_port(message)
+        if port is not None:
+            connection.awaits_alias = False
+            for domain in sorted(connection.peer.domains)[:MOST_ALIASES]:
+                self.know(connection, domain, port)
 
     def lost(self, connection: Connection, reason: str | None) -> None:
         """A connection is gone; `reason` says why sending over it failed, None where it did not."""
@@ -194,11 +219,12 @@ class TcpTransport:
         remote = socket_address(host, flow.port)
         assert remote is not None
         self._uncount(flow.host)
-        del self._by_peer[*flow.remote[:2], connection.domain]
+        self._forget(connection)
         connection.flow = Flow(flow.endpoint, remote, flow.connection)
         connection.domain = host
         self._per_address[address_key(host)] += 1
-        self._by_peer[*remote[:2], host] = connection
+        self._by_peer.pop((*remote[:2], host), None)
+        self.know(connection, host)
         return True
 
     def _uncount(self, host: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from ringback.address import host_port
+from ringback.address import Endpoint, host_port
 from ringback.message.derive import response_to
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
 from ringback.transport.connection import Connection
 from ringback.transport.limits import StreamLimits
-from ringback.transport.tcp import TcpTransport
+from ringback.transport.tcp import MOST_ALIASES, TcpTransport
 from ringback.transport.tls.contexts import Contexts
 from ringback.transport.tls.identity import Identities, identities_of, numeric
 from ringback.transport.tls.stream import TlsStream
@@ -36,6 +36,13 @@ class TlsTransport(TcpTransport):
     def can_accept(self) -> bool:
         """Whether there is a certificate to show: without one, an endpoint only opens connections."""
         return self._contexts.accepting is not None
+
+    async def open(self, host: str, port: int, advertised: str | None = None) -> Endpoint:
+        """Listens, if there is a certificate to show; then our Via lets connections that we make be used to reach us (RFC 5923 §8.1)."""
+        endpoint = await super().open(host, port, advertised)
+        if self.transport == "TLS" and self.can_accept():
+            endpoint.via = f"SIP/2.0/TLS {endpoint.sent_by};alias;branch="
+        return endpoint
 
     def over(self, connection: Connection) -> asyncio.BufferedProtocol:
         """What enciphers the connection."""
@@ -64,7 +71,12 @@ class TlsTransport(TcpTransport):
                 connection.peer = self.identities(Certificate.from_der(octets))
             except ValueError as error:
                 return f"shows a certificate that {error}"
-        if connection.is_accepted or self.is_meant(connection):
+        if connection.is_accepted:
+            connection.awaits_alias = bool(connection.peer.domains)
+            return None
+        if self.is_meant(connection):
+            for domain in sorted(connection.peer.domains)[:MOST_ALIASES]:
+                self.know(connection, domain)
             return None
         return f"shows a certificate for {connection.peer}, not for {connection.domain}"
 
