@@ -126,7 +126,7 @@ def test_where_no_server_can_be_said_to_run_it_says_what_to_do(tmp_path: Path) -
     assert say("ctl", "status", "--socket", str(tmp_path / "s")).output == f"ringback: {tmp_path}/s: no server runs there\n"
     file.write_text("[control]\nplug = 1\n")
     result = say("ctl", "status", "--config", str(file))
-    assert result.output == f"ringback: {file}: control.plug: no such key; allowed are enabled, socket\n"
+    assert result.output == f"ringback: {file}:2: control.plug: no such key; allowed are enabled, socket\n"
 
 
 def test_a_socket_of_ones_own_and_a_server_that_finds_it_taken(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_reload_says_what_has_changed_what_waits_and_what_is_wrong(tmp_path: P
         server.process.send_signal(signal.SIGHUP)
         server.hear("waits for a restart: advertise")
         file.write_text('data = "kept"\n[registrar]\nmax_contacts = 0\n')
-        said = f"{file}: registrar.max_contacts: must be a whole number from 1 to 10000000, is 0"
+        said = f"{file}:3: registrar.max_contacts: must be a whole number from 1 to 10000000, is 0"
         refused = ctl(tmp_path / "kept", "reload")
         assert (refused.exit_code, refused.output) == (1, f"ringback: {said}\n")
         server.hear(f"{said} (all stays as it was)")

@@ -79,7 +79,7 @@ def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "ringback.toml"
     file.write_text("[proxy]\ntimer_c = 60\n")
     result = serve("--config", str(file), "--auth", "none")
-    assert (result.exit_code, result.output) == (2, f"ringback: {file}: proxy.timer_c: must be a number above 180, at most 3600, is 60\n")
+    assert (result.exit_code, result.output) == (2, f"ringback: {file}:2: proxy.timer_c: must be a number above 180, at most 3600, is 60\n")
 
 
 def test_the_example_configuration() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,4 +54,4 @@ def test_tls_needs_a_certificate() -> None:
 def test_what_cannot_be(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_config(written(tmp_path, f"[tls]\n{text}"))
-    assert str(raised.value) == f"{tmp_path}/ringback.toml: {sentence}"
+    assert re.sub(r"toml:\d+: ", "toml: ", str(raised.value)) == f"{tmp_path}/ringback.toml: {sentence}"

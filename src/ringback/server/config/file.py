@@ -15,6 +15,7 @@ from msgspec import inspect
 
 from ringback.server.config.config import DEFAULT_LISTEN, DEFAULT_TLS_LISTEN, IN_MEMORY, Config, default_data_folder
 from ringback.server.config.fault import ConfigError, shown
+from ringback.server.config.place import line_of
 
 _SHAPE = cast("inspect.StructType", inspect.type_info(Config))
 
@@ -27,7 +28,8 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     Raises `ConfigError`, one line that names the file, the key and what is allowed.
     """
     options = dict(options or {})
-    raw = _load(file) if file is not None else {}
+    text = _text(file) if file is not None else ""
+    raw = _parsed(text, file)
     folder = file.parent if file is not None else Path()
     merged: dict[str, Any] = {**raw}
     for key, value in options.items():
@@ -44,7 +46,7 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
         config = msgspec.convert(merged, Config, dec_hook=_path)
     except msgspec.ValidationError as error:
         key, reason = _explain(error, merged)
-        raise ConfigError(reason, *_origin(key, file, options)) from None
+        raise ConfigError(reason, *_origin(key, file, text, options)) from None
     data = _beside(config.data, folder if "data" in raw and "data" not in options else Path())
     trace_file = _beside(config.trace.file, Path() if "file" in options.get("trace", {}) else folder)
     trace = msgspec.structs.replace(config.trace, file=trace_file)
@@ -55,14 +57,19 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     return msgspec.structs.replace(config, data=data, routing=routing, trace=trace, control=control, log=log, tls=tls)
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _text(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", origin=str(file)) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"not UTF-8 (at line {line}); TOML is written in UTF-8", origin=str(file)) from None
+
+
+def _parsed(text: str, file: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: a number may have 5,000 digits
         raise ConfigError(f"no valid TOML: {error}", origin=str(file)) from None
 
@@ -77,15 +84,18 @@ def _path(kind: type, value: object) -> object:
     raise ValueError("no path")
 
 
-def _origin(key: str, file: Path | None, options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The key and where it stands: `--listen` on the command line, else the file."""
+def _origin(key: str, file: Path | None, text: str, options: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The key and where it stands: `--listen` on the command line, else file and line."""
     top, _, rest = key.partition(".")
     bare = top.partition("[")[0]
     if bare in options and (not isinstance(options[bare], dict) or rest in options[bare]):
         return "--" + {"domains": "domain", "trace": "trace-file", "tls": f"tls-{rest}"}.get(bare, bare), None
     if bare == "auth" and file is None:
         return "--auth", None
-    return key or None, str(file) if file is not None else None
+    if file is None:
+        return key or None, None
+    line = line_of(key, text)
+    return key or None, str(file) if line is None else f"{file}:{line}"
 
 
 def _explain(error: msgspec.ValidationError, raw: Mapping[str, Any]) -> tuple[str, str]:
