@@ -31,9 +31,12 @@ TITLES = {
     "3263": "locating SIP servers",
     "3327": "Path",
     "3581": "symmetric response routing",
+    "3608": "Service-Route",
     "3966": "the tel URI",
     "4320": "non-INVITE transactions, amended",
     "5393": "loop detection in forking proxies",
+    "5626": "Outbound",
+    "5627": "GRUU",
     "6026": "2xx responses to INVITE, amended",
     "7118": "SIP over WebSocket",
 }

@@ -37,7 +37,11 @@ class Place:
             open_transports=self._host(INSIDE),
         )
         self.alice = UserAgent(
-            f"sip:alice@{DOMAIN}", proxy=f"sip:{SERVER}", listen=[f"udp://{CALLER}:5060"], open_transports=self._host(CALLER)
+            f"sip:alice@{DOMAIN}",
+            proxy=f"sip:{SERVER}",
+            listen=[f"udp://{CALLER}:5060"],
+            on_call=self._answer,
+            open_transports=self._host(CALLER),
         )
 
     def _host(self, host: str) -> Any:
@@ -93,6 +97,27 @@ def test_a_nat_that_forgets_everything_costs_no_more_than_half_a_minute() -> Non
             place.nat.forget()
             await asyncio.sleep(30)
             await place.ring()
+
+    run(scenario())
+
+
+def test_each_party_of_a_call_is_at_its_gruu() -> None:
+    """Dialog-forming request and answer, and a target refresh (RFC 5627 §4.4)."""
+
+    async def scenario() -> None:
+        async with Place("udp") as place, place.bob.registration() as registration:
+            gruu = registration.gruus.public
+            async with place.alice.call(f"sip:bob@{DOMAIN}") as call:
+                assert call.session is not None
+                assert call.session.dialog.remote_target == gruu
+                await call.hold()
+                assert call.session.dialog.remote_target == gruu
+            async with place.alice.registration(), place.bob.call(f"sip:alice@{DOMAIN}") as called:
+                await called.hold()
+            ours = [passed for passed in place.network.log if passed.source[0] == INSIDE and b" INVITE\r\n" in passed.octets]
+            named = [passed.octets for passed in ours if b"\r\nContact: " in passed.octets]
+            assert len(named) == 4
+            assert all(f"Contact: <{gruu}>".encode() in octets for octets in named)
 
     run(scenario())
 

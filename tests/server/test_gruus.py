@@ -114,3 +114,14 @@ def test_where_the_domain_is_an_address_the_port_stays() -> None:
     public, temporary = made(one, "sip:alice@192.0.2.100:5070")
     assert public == f"sip:alice@192.0.2.100:5070;gr={URN}"
     assert led_to(public, one) == led_to(temporary, one) == [one]
+
+
+def test_with_a_user_all_of_its_gruus_end() -> None:
+    one = binding()
+    gruus = Gruus(b"key")
+    both = made(one, gruus=gruus)
+    assert [led_to(uri, one, gruus=gruus) for uri in both] == [[one], [one]]
+    gruus.knows = lambda user, domain: (user, domain) != ("alice", "example.com")
+    assert [led_to(uri, one, gruus=gruus) for uri in both] == [None, None]
+    gruus.knows = lambda user, domain: (user, domain) == ("alice", "example.com")
+    assert [led_to(uri, one, gruus=gruus) for uri in both] == [[one], [one]]

@@ -5,6 +5,8 @@ import pytest
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import unquote
 from ringback.message.message import Request, Response
+from ringback.server.call_forwarding import Forwarding
+from ringback.server.config import DomainConfig
 from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
 
 HIDDEN = "10.0.0.5"
@@ -169,6 +171,30 @@ async def test_a_caller_is_reached_within_the_dialog_at_the_gruu_in_its_contact(
             assert bye.uri_text == f"sip:alice@{HIDDEN}:5060;ob"
             alice.reply(bye, 200)
             await bob.hears("200 BYE")
+
+
+@simulated
+async def test_a_redirect_server_takes_what_is_for_a_gruu_there_itself() -> None:
+    async with House(domain={DOMAIN: DomainConfig(mode="redirect")}) as house:
+        alice, bob = await house.party("alice"), await house.party("bob")
+        public, _ = gruus(await register(bob, reg_id=None))
+        invite = alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        alice.ack(invite, await alice.hears("302 INVITE"))
+        alice.ask("INVITE", public)
+        await answered(bob, alice)
+
+
+@simulated
+async def test_what_a_user_has_forwarded_is_not_what_is_for_one_phone() -> None:
+    async with House() as house:
+        alice, bob, carol = await house.party("alice"), await house.party("bob"), await house.party("carol", q=1.0)
+        public, _ = gruus(await register(bob, reg_id=None))
+        retargeting = house.server.core.determination.retargeting
+        retargeting.forwarding = {f"sip:bob@{DOMAIN}": Forwarding(always=f"sip:carol@{DOMAIN}")}
+        alice.ask("INVITE", f"sip:bob@{DOMAIN}")
+        await answered(carol, alice)
+        alice.ask("INVITE", public)
+        await answered(bob, alice)
 
 
 # Within a dialog (RFC 5627 §6.1)

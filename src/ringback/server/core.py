@@ -127,6 +127,8 @@ class ServerCore:
                 security=self._security,
                 is_stateless=lambda: self.proxy.stateless.is_used,
             )
+        if users is not None:
+            gruus.knows = users.knows
         self._mid_dialog = MidDialog(domains, location, flows, gruus)
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
         self.edge: Edge | None = None
@@ -244,7 +246,8 @@ class ServerCore:
                 return
             if proof is None or standing == UNPROVEN:
                 if not self._is_for_us(event, transaction, place, now):
-                    if place.mode == REDIRECT:
+                    # A GRUU is for where there is no other way to a phone: nobody can go there himself (RFC 5627 §6.1).
+                    if place.mode == REDIRECT and place.gr is None:
                         self.redirect.receive(event, place, now)
                     else:
                         self.proxy.forward(event, place, None, now)

@@ -39,6 +39,8 @@ class Gruus:
         """`key` is a secret of the store: temporary GRUUs outlive a restart as registrations do. `chance` gives so many random octets."""
         self._key = key
         self._chance = chance
+        self.knows: Callable[[str, str], bool] = lambda user, domain: True
+        """Whether there is such a user of such a domain: with the user all of a user's GRUUs end (§5.4)."""
 
     def params(self, aor: SipUri, binding: Binding, temporary: dict[str, str]) -> str:
         """What the 200 of a REGISTER adds to a Contact with an instance (§5.2): `aor` is the URI in its To.
@@ -102,13 +104,15 @@ class Gruus:
             return None
         if place.gr:
             instance = urn(place.gr)
-            if not instance.startswith("urn:"):
+            if not instance.startswith("urn:") or not self.knows(place.user or "", place.domain or ""):
                 return None
             return [binding for binding in lookup(place.aor) if binding.instance == instance]
         opened = self._opened(place)
         if opened is None:
             return None
         aor, chance, digest = opened
+        if not self.knows(_user_of(aor), place.domain or ""):
+            return None
         bindings = [binding for binding in lookup(aor) if binding.instance]
         for binding in bindings:
             if hmac.compare_digest(self._digest(chance, binding), digest):

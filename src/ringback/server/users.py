@@ -140,6 +140,10 @@ class Users:
         """Makes an account, or gives it a new password, in memory alone."""
         self._put(checked_name(name), domain, keys_of(name, domain, password, minimum))
 
+    def knows(self, name: str, domain: str) -> bool:
+        """Whether there is such an account."""
+        return (name, domain) in self._keys
+
     def ha1(self, name: str, domain: str, algorithm: str) -> str:
         """H(A1) of a user in hexadecimal digits; of an unknown one, or one who may not use the algorithm, something nobody can know."""
         keys = self._keys.get((name, domain), self._nobody)[_SLICES[algorithm]]

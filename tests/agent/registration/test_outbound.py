@@ -81,6 +81,21 @@ def test_one_without_an_instance_registers_as_ever() -> None:
     on_stage(scenario)
 
 
+def test_other_requests_say_it_too_and_go_over_the_same_connection() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await alice_of(stage, transport="tcp", proxy="sip:192.0.2.2;transport=tcp")
+        registrar = await desk(stage, "registrar", lambda request: outbound()(request) if request.method == "REGISTER" else Answer(486))
+        async with alice.registration():
+            with pytest.raises(Exception, match="486"):
+                await alice.call(f"sip:bob@{DOMAIN}")
+        invite = registrar.requests[1]
+        assert {"outbound", "gruu", "path"} <= set(invite.supported)
+        flows = {heard.flow for heard in registrar.party.heard}
+        assert len(flows) == 1
+
+    on_stage(scenario)
+
+
 def test_every_binding_at_once_is_removed_without_naming_ourselves() -> None:
     async def scenario(stage: Stage) -> None:
         alice = await alice_of(stage)
@@ -236,6 +251,24 @@ def test_a_connection_that_is_closed_is_made_anew_at_once() -> None:
     on_stage(scenario)
 
 
+def test_a_refusal_that_may_pass_leaves_the_flow_alone() -> None:
+    async def scenario(stage: Stage) -> None:
+        alice = await alice_of(stage, transport="tcp")
+        registrar = await desk(stage, "registrar", in_turn(outbound(600), Answer(503, "Retry-After: 200"), outbound(600)))
+        async with alice.registration() as registration:
+            await asyncio.sleep(301)
+            assert registration.fault is not None
+            before = len(pings(stage))
+            await asyncio.sleep(300)
+            assert len(pings(stage)) >= before + 2
+            assert registration.fault is None
+            flows = {heard.flow for heard in registrar.party.heard}
+            assert len(registrar.requests) == 3
+            assert len(flows) == 1
+
+    on_stage(scenario)
+
+
 def test_a_nat_that_forgets_a_flow_is_seen_by_the_address_it_gives() -> None:
     network = Network()
 
@@ -343,6 +376,47 @@ def test_a_gruu_is_our_contact_while_we_are_registered() -> None:
         contacts = [request.contact.uri_text for request in bob.requests]
         # One that shall not tell who calls is temporary (RFC 5627 §4.4); without a registration there is none, and a flow is asked for.
         assert contacts == [PUBLIC, TEMPORARY, "sip:alice@192.0.2.1:5060;ob"]
+
+    on_stage(scenario)
+
+
+def test_a_gruu_is_no_contact_to_be_bound() -> None:
+    def brief(request: Request) -> Answer:
+        answer = gives_gruus(request)
+        return answer._replace(extra=answer.extra.replace("expires=3600", "expires=60"))
+
+    async def scenario(stage: Stage) -> None:
+        alice = await alice_of(stage)
+        registrar = await desk(stage, "registrar", brief)
+        async with alice.registration():
+            await asyncio.sleep(100)
+        assert len(registrar.requests) > 3
+        for request in registrar.requests:
+            assert request.contact.uri_text == "sip:alice@192.0.2.1:5060;ob"
+            assert not {"pub-gruu", "temp-gruu"} & set(request.contact.params)
+
+    on_stage(scenario)
+
+
+def test_a_gruu_that_changes_is_the_one_that_is_used() -> None:
+    numbers = iter(range(9))
+
+    def changing(request: Request) -> Answer:
+        gruu = f"sip:tgruu.{next(numbers)}@{DOMAIN};gr"
+        return Answer(200, f'Contact: {request.headers.text("Contact")};temp-gruu="{gruu}";expires=60')
+
+    async def scenario(stage: Stage) -> None:
+        alice = await alice_of(stage)
+        registrar = await desk(stage, "registrar", changing)
+        bob = await desk(stage, "bob", lambda request: Answer(486))
+        async with alice.registration() as registration:
+            for number in range(2):
+                assert registration.gruus == Gruus(None, f"sip:tgruu.{number}@{DOMAIN};gr")
+                with pytest.raises(Exception, match="486"):
+                    await alice.call(f"sip:bob@{bob.party.host}")
+                assert bob.requests[-1].contact.uri_text == registration.gruus.temporary
+                await asyncio.sleep(30 + 1 - 30 * number)
+        assert len(set(registrar.texts("Call-ID"))) == 1
 
     on_stage(scenario)
 
