@@ -16,13 +16,15 @@ from ringback.transport.resolver.records import Answer, Naptr, R, Srv, Unanswere
 # There is no such name, no such record, or it is no name that anybody could have: that is an answer.
 _NONE = frozenset((pycares.errno.ARES_ENOTFOUND, pycares.errno.ARES_ENODATA, pycares.errno.ARES_EBADNAME))
 _FAMILIES = {frozenset((4,)): socket.AF_INET, frozenset((6,)): socket.AF_INET6}
+_AS_ANSWERED = 1 << 7
+"""ARES_AI_NOSORT, for which the binding has no name."""
 _UNSPECIFIED = frozenset(("0.0.0.0", "::"))
 
 
 def nameserver(text: str) -> str:
     """A name server as ADDRESS:PORT, port 53 unless named; raises `ValueError`, whose text says what it should be."""
     host, port = text, "53"
-    if text.startswith("[") or text.count(":") == 1:
+    if "]:" in text or text.count(":") == 1:
         host, _, port = text.rpartition(":")
     address = numeric_host(host.removeprefix("[").removesuffix("]"))
     if address is None or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65535):
@@ -74,9 +76,9 @@ class NameServers:
         return _answer(records, ttls)
 
     async def addresses(self, name: str, families: frozenset[int]) -> Answer[str]:
-        """The numeric addresses of a host, best first (RFC 6724)."""
+        """The numeric addresses of a host, in the order in which they were answered."""
         family = _FAMILIES.get(families, socket.AF_UNSPEC)
-        found = await _unless_none(self._open().getaddrinfo(name, family, type=socket.SOCK_DGRAM))
+        found = await _unless_none(self._open().getaddrinfo(name, family, type=socket.SOCK_DGRAM, flags=_AS_ANSWERED))
         records = []
         ttls = []
         for node in found.nodes if found is not None else ():

@@ -53,7 +53,7 @@ class Questions(Protocol):
         """The SRV records of a name."""
 
     async def addresses(self, name: str, families: frozenset[int]) -> Answer[str]:
-        """The numeric addresses of a host, of IP version 4, 6 or both, best first; files of the system such as /etc/hosts count too."""
+        """The numeric addresses of a host, of IP version 4, 6 or both; files of the system such as /etc/hosts count too."""
 
     def close(self) -> None:
         """Gives up what is asked and not answered: that is unanswered then."""

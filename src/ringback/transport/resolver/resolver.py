@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -15,13 +14,13 @@ from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.inquiry import Inquiry
 from ringback.transport.resolver.lookups import MOST_REMEMBERED, Found, Lookups, Remembered
 from ringback.transport.resolver.nameservers import NameServers
+from ringback.transport.resolver.preference import EVERYWHERE, Source, source
 from ringback.transport.resolver.records import Questions
 from ringback.transport.resolver.srv import Chance, Choice, Way
 from ringback.transport.resolver.walk import Speaking, Walk, default_transport
 
 # The order in which transports are preferred where a domain does not say (RFC 3263 §4.1 has UDP first for sip, TLS for sips).
 _PREFERENCE = ("UDP", "TCP", "TLS", "WS", "WSS")
-_BOTH = frozenset((4, 6))
 
 Resolved = Callable[[list[Target]], None]
 
@@ -38,7 +37,7 @@ class Resolver:
         self._questions = questions
         self._patience = patience
         self._chance = chance or secrets.SystemRandom().random
-        self._speaking: Speaking = dict.fromkeys(_PREFERENCE, _BOTH)
+        self._speaking: Speaking = dict.fromkeys(_PREFERENCE, EVERYWHERE)
         self._uris: dict[str, Remembered[Way]] = {}
         self._ways = Lookups(self._walk, Way(()))
         self._failures = Failures()
@@ -51,10 +50,9 @@ class Resolver:
 
     def speak(self, endpoints: Sequence[Endpoint]) -> None:
         """Takes what is listened on: no other transport and IP version is looked for."""
-        spoken: dict[str, set[int]] = {}
+        spoken: dict[str, set[Source]] = {}
         for endpoint in endpoints:
-            address = ipaddress.ip_address(endpoint.host)
-            spoken.setdefault(endpoint.transport, set()).add(address.version)
+            spoken.setdefault(endpoint.transport, set()).add(source(endpoint.host))
         if spoken:
             order = sorted(spoken, key=lambda transport: _PREFERENCE.index(transport) if transport in _PREFERENCE else len(_PREFERENCE))
             self._speaking = {transport: frozenset(spoken[transport]) for transport in order}

@@ -9,6 +9,7 @@ from ringback.address import SECURE
 from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.inquiry import Inquiry
 from ringback.transport.resolver.naptr import services
+from ringback.transport.resolver.preference import Source, preferred
 from ringback.transport.resolver.records import Naptr, Srv
 from ringback.transport.resolver.srv import Choice, Way
 
@@ -19,10 +20,10 @@ _MOST_ADDRESSES = 16
 _LABELS = {"UDP": "_sip._udp", "TCP": "_sip._tcp", "TLS": "_sips._tcp"}
 """Where SRV records of a transport stand. RFC 7118 gives WebSocket none."""
 
-Speaking = Mapping[str, frozenset[int]]
-"""The transports spoken, the preferred first, each with the IP versions it is spoken over."""
+Speaking = Mapping[str, frozenset[Source]]
+"""The transports spoken, the preferred first, each with what it is spoken from."""
 
-_Host = tuple[str, frozenset[int]]
+_Host = tuple[str, frozenset[Source]]
 _Service = tuple[str, Sequence[Srv]]
 
 
@@ -108,7 +109,7 @@ class Walk:
                 names.append(host)
             else:
                 found[host] = (numeric,)
-        questions = [self._inquiry.addresses(name, families) for name, families in names]
+        questions = [self._inquiry.addresses(name, frozenset(source.version for source in sources)) for name, sources in names]
         for host, answer in zip(names, await asyncio.gather(*questions), strict=True):
-            found[host] = answer.records[:_MOST_ADDRESSES]
+            found[host] = preferred(answer.records[:_MOST_ADDRESSES], host[1])
         return found
