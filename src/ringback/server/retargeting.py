@@ -170,10 +170,11 @@ class Retargeting:
     ) -> Decision:
         """What becomes of a call to a user who has it forwarded (RFC 5359 §2.7 to §2.9). What would only come back is not forwarded."""
         if forwarding.always is not None:
-            return self._sent_on([forwarding.always], place, request, before) or Reject(482, "Call Forwarding Loop")
+            always = self._sent_on([forwarding.always], place, request, before) or Reject(482, "Call Forwarding Loop")
+            return _diverted(always, place, "unconditional")
         if not bindings:
             onward = forwarding.unregistered and self._sent_on([forwarding.unregistered], place, request, before)
-            return onward or Reject(404)
+            return _diverted(onward, place, "unavailable") if onward else Reject(404)
         others = {"busy": forwarding.busy, "no_answer": forwarding.no_answer, "unregistered": forwarding.unregistered}
         else_: dict[int | str, Decision] = {}
         for condition, target in others.items():
@@ -181,6 +182,13 @@ class Retargeting:
             if onward:
                 else_[condition] = onward
         return Forward(*bindings, ring_for=forwarding.ring_for, else_=else_ or None)
+
+
+def _diverted(decision: Decision, place: Place, reason: str) -> Decision:
+    """The decision, which knows that this user has arranged it (RFC 5806)."""
+    if isinstance(decision, Forward):
+        decision.diverted = (*decision.diverted, (place.aor or str(place.uri), reason))
+    return decision
 
 
 def _number(place: Place) -> str | None:

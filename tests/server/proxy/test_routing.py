@@ -46,7 +46,7 @@ def test_a_binding_brings_its_path() -> None:
     """RFC 3327 §5.4: the stored Path becomes Route, its order kept."""
     path = '<sip:p1.example;lr>, <sip:p2.example;lr;x="a,b">'
     [[one]] = Forward(bound("sip:a@x", path=path)).steps()
-    assert one == Destination("sip:a@x", ("<sip:p1.example;lr>", '<sip:p2.example;lr;x="a,b">'))
+    assert one == Destination("sip:a@x", ("<sip:p1.example;lr>", '<sip:p2.example;lr;x="a,b">'), aor="sip:bob@x")
 
 
 def test_a_destination_is_a_target_as_it_stands() -> None:
@@ -61,8 +61,9 @@ def test_the_flows_of_one_phone_are_one_destination() -> None:
     old = bound("sip:a@1", instance="urn:1", registered_at=10, flow="f1")
     new = bound("sip:a@2", instance="urn:1", registered_at=20, flow="f2")
     [[one, two]] = Forward(old, new, bound("sip:b@3", instance="urn:2")).steps()
-    assert one == Destination("sip:a@2", flow="f2", alternatives=(Destination("sip:a@1", flow="f1"),))
-    assert two == Destination("sip:b@3")
+    older = Destination("sip:a@1", flow="f1", aor="sip:bob@x")
+    assert one == Destination("sip:a@2", flow="f2", alternatives=(older,), aor="sip:bob@x")
+    assert two == Destination("sip:b@3", aor="sip:bob@x")
 
 
 @pytest.mark.parametrize("ring_for", [0, -1.0])

@@ -12,8 +12,10 @@ from ringback.message.fields.credentials import Credentials
 from ringback.message.fields.cseq import CSeq
 from ringback.message.fields.date import Date
 from ringback.message.fields.dialog_id import Join, Replaces, TargetDialog
+from ringback.message.fields.diversion import Diversion
 from ringback.message.fields.event import Event, SubscriptionState
 from ringback.message.fields.feature_set import FeatureSet
+from ringback.message.fields.history_info import HistoryInfo
 from ringback.message.fields.identity import Identity
 from ringback.message.fields.language_range import LanguageRange
 from ringback.message.fields.media_type import MediaType
@@ -68,13 +70,13 @@ _FIELDS = (
     Field("Content-Type", MediaType.parse, compact="c"),
     Field("CSeq", CSeq.parse),
     Field("Date", Date.parse),
-    Field("Diversion", parse_bracketed, is_list=True),
+    Field("Diversion", Diversion.parse, is_list=True),
     Field("Error-Info", parse_info, is_list=True),
     Field("Event", Event.parse, compact="o"),
     Field("Expires", parse_expires),
     Field("Feature-Caps", FeatureSet.parse, is_list=True),
     Field("From", NameAddr.parse, compact="f"),
-    Field("History-Info", parse_bracketed, is_list=True),
+    Field("History-Info", HistoryInfo.parse, is_list=True),
     Field("Identity", Identity.parse, compact="y"),
     Field("In-Reply-To", parse_call_id, is_list=True),
     Field("Info-Package", TokenValue.parse),

@@ -49,6 +49,14 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             "others ring on (RFC 6228)."
         ),
     ] = False
+    history_info: Annotated[
+        bool,
+        Meta(description="Tell every target, and callers who ask for it, which targets a request had before, and why not (RFC 7044)."),
+    ] = False
+    diversion: Annotated[
+        bool,
+        Meta(description="Tell a target in Diversion who has sent the call on, and why, as trunks and voicemails want it (RFC 5806)."),
+    ] = False
     max_branches: Annotated[int, Meta(ge=1, le=1000, description="Targets one request is forwarded to at most.")] = 10
     max_breadth: Annotated[
         int, Meta(ge=1, le=1000, description="Branches a request may have at one time in all proxies together (RFC 5393 §5.3.3).")

@@ -14,6 +14,7 @@ from ringback.transaction.events import Event, ResponseReceived, TransportFailed
 
 if TYPE_CHECKING:
     from ringback.server.proxy.response_context import ResponseContext
+    from ringback.server.proxy.trail import Trace
     from ringback.transaction.transaction import ClientTransaction
 
 
@@ -83,6 +84,7 @@ class Branch:
         "switched",
         "target",
         "targets",
+        "trace",
         "transaction",
     )
 
@@ -97,6 +99,8 @@ class Branch:
         self.final: Response | None = None
         self.early: tuple[str, ...] = ()
         """The tags of early dialogs of which the caller knows, where he wants to know of their end (RFC 6228)."""
+        self.trace: Trace | None = None
+        """What its request says of the targets before, where that is told."""
         self.has_provisional = False
         self.is_cancelled = False
         self.is_cancel_sent = False
@@ -109,6 +113,8 @@ class Branch:
         context = self.context
         destination = self.destination
         try:
+            if context.trail is not None:
+                request = context.trail.on(request, self)
             copy, uri, hop = next_hop(request, request_uri(destination.uri), destination.route)
             if destination.flow is not None:
                 self._send_down(destination.flow, copy, uri, now)

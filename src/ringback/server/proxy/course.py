@@ -14,6 +14,7 @@ from ringback.server.proxy.early_dialogs import wants_199
 from ringback.server.proxy.preferences import EXPLICIT, Disposition, Preferences, has_implied
 from ringback.server.proxy.recursion import as_sip, take_contacts
 from ringback.server.proxy.routing import Decision, Else, First, Forward, Redirect, Reject, following, reached_nobody
+from ringback.server.proxy.trail import diverted_by, reason_of
 
 if TYPE_CHECKING:
     from ringback.server.proxy.response_context import ResponseContext
@@ -47,7 +48,19 @@ class _Rest:
 class Course:
     """What a response context has still to try. It begins branches; the context says when one has ended."""
 
-    __slots__ = ("_began", "_breadth", "_context", "_count", "_forwarding", "_otherwise", "_recurses", "_steps", "is_undecided", "refusal")
+    __slots__ = (
+        "_because",
+        "_began",
+        "_breadth",
+        "_context",
+        "_count",
+        "_forwarding",
+        "_otherwise",
+        "_recurses",
+        "_steps",
+        "is_undecided",
+        "refusal",
+    )
 
     def __init__(self, context: ResponseContext, breadth: int) -> None:
         """`breadth` is the incoming Max-Breadth (RFC 5393 §5.3.3)."""
@@ -63,6 +76,7 @@ class Course:
         self._recurses = False
         self._steps: list[list[Destination]] = []
         self._began = 0
+        self._because: str | None = None
 
     # Decisions.
 
@@ -133,6 +147,7 @@ class Course:
             if not isinstance(waiting, _Rest):
                 decision = following(waiting, status, found_nobody=found_nobody)
                 if decision is not None:
+                    self._because = reason_of(status, found_nobody=found_nobody)
                     return decision
             elif found_nobody or reached_nobody(status):
                 if len(waiting.decisions) > 1:
@@ -164,7 +179,17 @@ class Course:
         if context.is_invite and context.proxy.tells_ended:
             context.is_told_ends = wants_199(request)
         if self._steps:
+            if context.proxy.tells_trail and context.may_lead is None:
+                self._lead_on(forward, request)
             self._fork(self._steps.pop(0), self._breadth, request, now)
+
+    def _lead_on(self, forward: Forward, request: Request) -> None:
+        """Remembers what the next targets and the caller are told of the way so far (RFC 7044, RFC 5806)."""
+        context = self._context
+        if context.trail is None:
+            context.trail = context.proxy.trail_of(request)
+        context.trail.divert([one for step in self._steps for one in step], forward.diverted, self._because)
+        self._because = None
 
     def _preferred(self, forward: Forward, request: Request) -> list[list[Destination]] | Decision | None:
         """The steps of a decision as the caller prefers them; where none is left what follows instead, if anything does (RFC 3841 §7)."""
@@ -262,6 +287,8 @@ class Course:
                 return False
             groups = found
         if groups:
+            if context.trail is not None and response.status != 416:
+                context.trail.divert([one for group in groups for one in group], diverted_by(response), reason_of(response.status))
             self._steps[:0] = groups[1:]
             self._fork(groups[0], branch.breadth, context.proxy.received_request(context.transaction), now)
         return response.status == 416 or "contact" not in response.headers.keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, Union, cast
 
 from ringback.message.errors import SipParseError
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
@@ -31,6 +31,8 @@ class Destination(NamedTuple):
     """Final statuses after which an alternative is tried; none named: those that say there is no such flow or nobody there."""
     ended: Callable[[Response, bool, float], None] | None = None
     """Told the final response, one made up for a target that failed included, whether that was its first word, and when."""
+    aor: str = ""
+    """The address-of-record that it is a phone of, "" where it is a URI that somebody named."""
 
 
 Target: TypeAlias = Union[str, Uri, "Binding", Destination]
@@ -40,10 +42,10 @@ def destination(target: Target) -> Destination:
     """A target of a decision as a destination; a binding brings its Path and its flow."""
     if isinstance(target, Destination):
         return target
-    contact = getattr(target, "contact", None)
-    if contact is None:
+    if not hasattr(target, "contact"):
         return Destination(str(target))
-    return Destination(contact, target.route, target.flow or None)  # type: ignore[union-attr]  # only a binding has a contact
+    binding = cast("Binding", target)
+    return Destination(binding.contact, binding.route, binding.flow or None, aor=binding.aor)
 
 
 Rank = TypeVar("Rank")

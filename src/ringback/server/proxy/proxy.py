@@ -20,6 +20,7 @@ from ringback.server.proxy.response_context import ResponseContext
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Redirect, Reject
 from ringback.server.proxy.stateless import StatelessProxy
 from ringback.server.proxy.timers import BranchTimers
+from ringback.server.proxy.trail import Trail
 from ringback.server.proxy.validation import LOOP_SEPARATOR, fault_of, has_looped, loop_hash
 from ringback.transaction.events import RequestReceived
 
@@ -129,6 +130,7 @@ class Proxy:
         self.recurses = config.recurse
         self.redirects_on_request = config.redirect_on_request
         self.tells_ended = config.send_199
+        self.tells_trail = config.history_info or config.diversion
 
     def preprocess(self, request: Request, flow: Flow) -> str | None:
         """§16.4 for a request just received; gives the proof of its dialog, if it shows one."""
@@ -325,6 +327,17 @@ class Proxy:
     def owns(self, request: Request) -> bool:
         """Whether the Request-URI is of a domain served here, so that it is ours to say where its requests go."""
         return self._domains.place(request.uri_text).is_served
+
+    def trail_of(self, request: Request) -> Trail:
+        """What whoever comes next is told of a request that came here."""
+        place = self._domains.place(request.uri_text)
+        return Trail(
+            request,
+            place.aor,
+            lambda host: host in self._domains.names,
+            with_history=self._config.history_info,
+            with_diversion=self._config.diversion and request.method == "INVITE",
+        )
 
     def destinations_of(self, uri: Uri, request: Request) -> list[Destination] | None:
         """Where a request may go because one of its targets says so (§16.7 item 4); None where it may not.

@@ -20,6 +20,7 @@ from ringback.transaction.events import Event, TransactionTimedOut
 if TYPE_CHECKING:
     from ringback.address import Flow
     from ringback.server.proxy.proxy import MayLead, Proxy
+    from ringback.server.proxy.trail import Trail
     from ringback.transaction.transaction import ServerTransaction
 
 
@@ -52,6 +53,7 @@ class ResponseContext:
         "may_lead",
         "proxy",
         "reasons",
+        "trail",
         "transaction",
     )
 
@@ -79,6 +81,8 @@ class ResponseContext:
         """Whether the caller is told which early dialogs have ended (RFC 6228)."""
         self.reasons: tuple[str, ...] = ()
         """Why what rings is cancelled (RFC 3326)."""
+        self.trail: Trail | None = None
+        """What is told of the targets so far, where that is configured."""
         self.may_lead: MayLead | None = None
         self.begins = begins
         self.breadth = breadth
@@ -122,6 +126,8 @@ class ResponseContext:
             self.proxy.timers.stop(branch)
             branch.final = DONE
         else:
+            if self.trail is not None:
+                self.trail.heard(branch, status)
             self._store(branch, self.proxy.own_response(self.transaction, status), now)
 
     def response_received(self, branch: Branch, response: Response, now: float) -> None:
@@ -137,6 +143,8 @@ class ResponseContext:
                         self.proxy.timers.start_timer_c(branch, now)
                     if self.is_told_ends:
                         note_early(branch, response)
+                    if self.trail is not None:
+                        self.trail.heard(branch, status)
                     self._forward_upstream(response, now)
                 # RFC 4320 §4.1: a provisional response but 100 may not go back for a non-INVITE request.
             return
@@ -147,6 +155,8 @@ class ResponseContext:
             return
         if branch.final is not None:
             return
+        if self.trail is not None:
+            self.trail.heard(branch, status, response)
         if branch.goes_on(response, now):
             self._tell_ends(branch, status, now)
         elif not response.remove_top_via():
@@ -169,6 +179,8 @@ class ResponseContext:
 
     def success_received(self, response: Response, now: float, branch: Branch | None = None) -> bool:
         """Forwards a 2xx, every one to an INVITE, and ends the rest; False where it has no other Via, so nobody upstream to have it."""
+        if self.trail is not None and branch is not None:
+            self.trail.heard(branch, response.status)
         if (self.is_invite or not self.is_answered) and not self._forward_upstream(response, now):
             return False
         if branch is not None:
@@ -187,6 +199,8 @@ class ResponseContext:
             response.headers  # noqa: B018 - parsed if only glanced at until now
         if not response.remove_top_via():
             return False
+        if self.trail is not None:
+            self.trail.tell(response)
         self.proxy.respond(transaction, response, now)
         return True
 
@@ -257,6 +271,8 @@ class ResponseContext:
         elif best.status == 430 and any(branch.destination.route or branch.destination.flow for branch in self.branches):
             # RFC 5626 §11.5: a flow of ours is no affair of endpoints; to them the callee is away.
             best = self.proxy.own_response(self.transaction, 480)
+        if self.trail is not None:
+            self.trail.tell(best)
         if best.status == 408 and not self.is_invite:
             # RFC 4320 §4.2: nobody upstream waits any more, and a 408 would start a storm.
             self.proxy.abandon(self.transaction)

@@ -64,9 +64,12 @@ class Forward(_Onward):
 
     `stateless` forwards to the first target alone and keeps nothing (§16.11); all else is then without meaning. Its CANCEL and its ACK
     must be decided alike, so the decision may rest on Request-URI, From, To and Call-ID only: `route` is asked again for each of them.
+
+    `diverted` names those who arranged that the call goes here, the latest first, each a URI and a reason of RFC 5806 such as
+    "unconditional": whoever comes next is told, where Diversion is configured. That somebody failed before is told by itself.
     """
 
-    __slots__ = ("targets",)
+    __slots__ = ("diverted", "targets")
 
     def __init__(
         self,
@@ -76,11 +79,13 @@ class Forward(_Onward):
         else_: Else | None = None,
         recurse: bool | None = None,
         stateless: bool = False,
+        diverted: Sequence[tuple[str, str]] = (),
     ) -> None:
         if not targets:
             raise ValueError("Forward needs a target; to refuse a request return Reject(480)")
         super().__init__(one_by_one, ring_for, else_, recurse, stateless)
         self.targets = targets
+        self.diverted = tuple(diverted)
 
     def steps(self) -> list[list[Destination]]:
         """Where to: lists of those tried at once, in order; no URI stands twice (§16.5)."""
