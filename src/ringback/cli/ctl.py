@@ -49,7 +49,8 @@ class Asking(NamedTuple):
         if self.socket is not None:
             return self.socket
         try:
-            path = socket_path(read_config(self.file, {} if self.data is None else {"data": self.data}))
+            # A fault elsewhere in the file is no reason not to watch the server that runs.
+            path = socket_path(read_config(self.file, {} if self.data is None else {"data": self.data}, only=("data", "control")))
         except ConfigError as error:
             raise Fault(str(error)) from None
         if path is None:

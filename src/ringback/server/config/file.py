@@ -6,7 +6,7 @@ import difflib
 import json
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,16 +20,17 @@ from ringback.server.config.place import line_of
 _SHAPE = cast("inspect.StructType", inspect.type_info(Config))
 
 
-def read_config(file: Path | None = None, options: Mapping[str, Any] | None = None) -> Config:
+def read_config(file: Path | None = None, options: Mapping[str, Any] | None = None, *, only: Collection[str] = ()) -> Config:
     """The configuration of `file` (TOML), with `options` (keys as in the file) put over it: the command line's.
 
     Where nobody says what to listen on, TLS is among it if there is a certificate. Paths of the file are relative to its folder. Without
     `data` anywhere the default folder is taken; ":memory:" becomes None.
+    With `only`, other keys and tables than those are not even looked at.
     Raises `ConfigError`, one line that names the file, the key and what is allowed.
     """
     options = dict(options or {})
     text = _text(file) if file is not None else ""
-    raw = _parsed(text, file)
+    raw = {key: value for key, value in _parsed(text, file).items() if not only or key in only}
     folder = file.parent if file is not None else Path()
     merged: dict[str, Any] = {**raw}
     for key, value in options.items():
