@@ -23,6 +23,7 @@ from tests.interop.running import PATIENCE, Running, patiently
 HERE = Path(__file__).parent
 _FILES = {
     "/": (HERE / "phone.html", "text/html; charset=utf-8"),
+    "/browser_phone.html": (HERE.parents[1] / "examples" / "browser_phone.html", "text/html; charset=utf-8"),
     "/jssip.min.js": (HERE / "vendor" / "jssip" / "jssip.min.js", "text/javascript; charset=utf-8"),
 }
 
@@ -114,10 +115,10 @@ class Browser(Running):
     def _connected(self, url: str) -> Wire:
         return Wire(self._open.enter_context(connect(url, max_size=None, open_timeout=PATIENCE, proxy=None)))
 
-    def phone(self, site: Site) -> Phone:
+    def phone(self, site: Site, path: str = "/") -> Phone:
         """A new page with a phone in it."""
         assert self._wire is not None
-        target = self._wire.ask("Target.createTarget", url=f"{site.origin}/")["targetId"]
+        target = self._wire.ask("Target.createTarget", url=f"{site.origin}{path}")["targetId"]
         wire = self._connected(f"{self._base}/devtools/page/{target}")
         return Phone(wire, lambda: self._leave(target))
 
@@ -175,3 +176,7 @@ class Phone:
     def hangs_up(self, status: int | None = None) -> None:
         """Ends its call, or refuses it with a status."""
         self.run("session.terminate()" if status is None else f"session.terminate({{status_code: {status}}})")
+
+    def shows(self, text: str) -> None:
+        """Waits until the page of the example says so."""
+        patiently(lambda: self.run("document.getElementById('state').textContent") == text, f"the page says {text!r}")

@@ -1,5 +1,6 @@
 """A phone in a browser: JsSIP in Chromium, over WSS, with a password, to other pages and to SIP over UDP (RFC 7118)."""
 
+import json
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -63,9 +64,14 @@ class Stage:
 
     def page(self, user: str, *, password: str = PASSWORD, site: Site | None = None) -> Phone:
         """A page whose phone has begun to register."""
-        phone = self.browser.phone(site or self.site)
-        self._pages.append(phone)
+        phone = self.opened(site or self.site)
         return phone.start(self.url, uri=f"sip:{user}@{DOMAIN}", password=password, connection_recovery_min_interval=1)
+
+    def opened(self, site: Site, path: str = "/") -> Phone:
+        """A page."""
+        phone = self.browser.phone(site, path)
+        self._pages.append(phone)
+        return phone
 
     def phone(self, user: str) -> Phone:
         """A page whose phone is registered."""
@@ -209,6 +215,36 @@ def test_two_pages_of_one_user_ring_and_one_answers(stage: Stage) -> None:
     assert left.hears("failed") == "failed remote Canceled"
     alice.hangs_up()
     right.hears("ended remote")
+
+
+FILL = """
+for (const [name, value] of Object.entries({values}))
+    document.querySelector(`[name=${{name}}]`).value = value;
+document.getElementById("{form}").requestSubmit();
+"""
+
+
+def test_the_page_of_the_example_calls_and_is_called(stage: Stage) -> None:
+    bob = stage.phone("bob")
+    alice = stage.opened(stage.site, "/browser_phone.html")
+    account = {"server": stage.url, "uri": uri("alice"), "password": PASSWORD}
+    alice.run(FILL.format(values=json.dumps(account), form="account"))
+    alice.shows("registered")
+    alice.run(FILL.format(values=json.dumps({"callee": uri("bob")}), form="dial"))
+    bob.hears("rings")
+    alice.shows("it rings")
+    bob.answers()
+    alice.shows("talking")
+    alice.run("document.getElementById('hang-up').click()")
+    bob.hears("ended")
+    bob.calls(uri("alice"))
+    alice.shows(f"call from {uri('bob')}")
+    alice.run("document.getElementById('answer').click()")
+    bob.hears("confirmed")
+    # WebRTC has found its way: something is heard.
+    patiently(lambda: alice.run("document.getElementById('sound').srcObject?.active"), "there is sound")
+    bob.hangs_up()
+    alice.shows("Terminated")
 
 
 def sipp(program: Callable[[str], str], stage: Stage, scenario: str, folder: Path, port: int, user: str) -> Sipp:

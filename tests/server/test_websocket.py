@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringback.address import DEFAULT_PORTS
 from ringback.message.message import Request
-from ringback.server.config import AccessConfig
+from ringback.server.config import AccessConfig, WebSocketConfig
 from tests.server.party import DOMAIN, OVER_TLS, SERVER, House, Party, simulated
 
 LISTEN = [f"udp://{SERVER}:5060", f"ws://{SERVER}", f"wss://{SERVER}"]
@@ -232,3 +233,17 @@ async def test_what_is_asked_for_as_sips_reaches_no_page_over_ws() -> None:
         carol.ask("MESSAGE", f"sips:bob@{DOMAIN}")
         assert (await carol.hears("403 MESSAGE")).reason == "SIPS Over TLS Only"
         await bob.hears_nothing()
+
+
+@simulated
+async def test_who_may_connect_is_read_again() -> None:
+    async with House(**BOTH, websocket=WebSocketConfig(path="/ws")) as house:
+        alice = Page(house.network, "alice", "192.0.2.1", 80, SERVER, "WS")
+        house.parties.append(await alice.open())
+        alice.ask("OPTIONS", f"sip:{DOMAIN}")
+        await alice.hears_nothing()
+        config = msgspec.structs.replace(house.server.config, websocket=WebSocketConfig())
+        house.server.reread = lambda: config
+        assert house.server.reload().changed == ("websocket.path",)
+        alice.ask("OPTIONS", f"sip:{DOMAIN}")
+        await alice.hears("200 OPTIONS")

@@ -23,6 +23,7 @@ CHANGEABLE = frozenset(
         "dns",
         "drain",
         "log",
+        "websocket",
         "limits.transactions",
         "limits.half_open_per_source",
         "proxy.mode",

@@ -224,6 +224,7 @@ class Server:
             change()
         self.config = config
         self.leave.config = config.drain
+        self.transports.admit(config.websocket.rules(is_open=config.auth == "none"))
         if "domains" in reloaded.changed:
             self.domains.serve(config.domains)
             self._serve_users()

@@ -94,6 +94,10 @@ class Transports:
         """Has `closed(flow)` called when the connection of a flow is gone, whoever ended it and why; None ends that."""
         self._user.closed = closed
 
+    def admit(self, rules: WebSocketRules) -> None:
+        """Says who may connect over WebSocket from now on; connections that there are stay."""
+        self._user.websocket = rules
+
     @property
     def counts(self) -> Counts:
         """What was counted so far."""
