@@ -139,12 +139,21 @@ class Network:
         return transports
 
     def nat(self, outside: str, inside: Iterable[str], *, timeout: float = 60.0, is_symmetric: bool = False) -> Nat:
-        """Puts a NAT with the address `outside` before the hosts with the addresses `inside`, whether they are there yet or not.
+        """Puts a NAT with the address `outside` before some hosts, whether they are there yet or not.
+
+        Those `inside` are named by their addresses, or by their names in the ladder.
 
         A way through it lasts `timeout` seconds after the last datagram from within; `is_symmetric` gives each peer another port. The log
         and the ladder name who has said something to whom; what the peer saw is in its messages.
         """
-        nat = Nat(outside, inside, lambda: asyncio.get_running_loop().time(), timeout=timeout, is_symmetric=is_symmetric)
+        addresses = {name: address for address, name in self.names.items()}
+        nat = Nat(
+            outside,
+            [addresses.get(host, host) for host in inside],
+            lambda: asyncio.get_running_loop().time(),
+            timeout=timeout,
+            is_symmetric=is_symmetric,
+        )
         self._nats.append(nat)
         return nat
 

@@ -23,8 +23,8 @@ class RegistrarConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     foreign_contacts: Annotated[
         bool,
         Meta(
-            description="Whether a Contact may name another host than the one its REGISTER came from. "
-            "Calls to such a contact reach a party that never asked for them."
+            description="Whether calls go to a Contact that names another host than the one its REGISTER came from, and not back down the "
+            "way that came. Such calls may reach a party that never asked for them."
         ),
     ] = False
     path_unasked: Annotated[
