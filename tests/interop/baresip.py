@@ -52,9 +52,11 @@ class Phone(Running):
         password: str = "",
         modules: Sequence[str] = (),
         contact: str = "",
+        port: int = 0,
     ) -> None:
         """`more` are lines for its configuration, `modules` are loaded besides those it needs. Without a server it registers nowhere.
 
+        `port` is the server's for this transport, if not that of its address.
         `contact` is the URI of the one contact that its module of that name may send messages to.
         """
         found = next((path for path in _MODULES if (path / "ctrl_tcp.so").exists()), None)
@@ -63,6 +65,7 @@ class Phone(Running):
         folder.mkdir()
         # With the port for SIP it takes the next one, for TLS.
         self.here = ("127.0.0.1", free_port(together=2))
+        self.contact_port = self.here[1] + (transport == "tls")
         self.control = free_port()
         self.uri = f"sip:{user}@{DOMAIN}" if server else f"sip:{user}@127.0.0.1:{self.here[1]}"
         more = "\n".join([*(f"module {name}.so" for name in modules), more])
@@ -70,7 +73,7 @@ class Phone(Running):
         if server is None:
             (folder / "accounts").write_text(f"<{self.uri};transport={transport}>;regint=0\n")
         else:
-            way = f"127.0.0.1:{server[1]};transport={transport}"
+            way = f"127.0.0.1:{port or server[1]};transport={transport}"
             (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{password and f";auth_pass={password}"}\n')
         (folder / "contacts").write_text(contact and f"<{contact}>\n")
         (folder / "current_contact").write_text(contact)
@@ -91,7 +94,7 @@ class Phone(Running):
             return self
         with Peer(self.server) as peer:
             patiently(
-                lambda: f"@127.0.0.1:{self.here[1]}" in peer.ask(peer.register(self.user, None)).field("Contact"),
+                lambda: f"@127.0.0.1:{self.contact_port}" in peer.ask(peer.register(self.user, None)).field("Contact"),
                 f"{self.name} is registered",
             )
         return self
