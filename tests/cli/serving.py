@@ -39,6 +39,13 @@ class Serving:
                 return line
         raise AssertionError(f"the server ended without saying {text!r}: {self.said}")
 
+    def rest(self) -> list[str]:
+        """The lines that nobody has heard, once it has ended."""
+        lines = []
+        while (line := self._lines.get(timeout=PATIENCE)) is not None:
+            lines.append(line)
+        return lines
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Asks it to end and gives its exit status."""
         self.process.send_signal(number)

@@ -95,6 +95,22 @@ def patient(folder: Path, *arguments: str) -> list[str]:
     raise AssertionError(f"nothing came of {arguments}")
 
 
+def test_who_stays_connected_does_not_hold_up_the_end(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "ringback.toml").write_text('[metrics]\nlisten = "127.0.0.1:0"\n')
+    with serving("--listen", "udp://127.0.0.1:0", "--data", str(folder), "--config", "ringback.toml", folder=tmp_path) as server:
+        [line] = [line for line in server.said if "metrics" in line]
+        place = line.split()[1].removeprefix("http://").removesuffix("/metrics").rpartition(":")
+        with socket.socket(socket.AF_UNIX) as watching, socket.create_connection((place[0], int(place[2]))) as reading:
+            watching.connect(str(folder / "control.sock"))
+            watching.sendall(b'{"jsonrpc"')
+            reading.sendall(b"GET /metrics HTTP/1.1\r\n")
+            assert ctl(folder, "status").exit_code == 0
+            assert server.end() == 0
+        server.hear("ending")
+        server.stop()
+        assert server.rest() == [], "nothing is said of them"
+
+
 def test_the_log_level(server: Serving, folder: Path) -> None:
     assert server.process.poll() is None
     assert done(folder, "log-level", "debug") == "debug\n"

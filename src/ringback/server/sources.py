@@ -15,6 +15,11 @@ class Sources:
         self._proven: dict[str, float] = {}
         self._half_open: dict[str, int] = {}
 
+    @property
+    def half_open(self) -> int:
+        """How many INVITEs wait for their final response, of all addresses together."""
+        return sum(self._half_open.values())
+
     def prove(self, host: str, now: float) -> None:
         """The address has shown that it receives what is sent to it."""
         if len(self._proven) >= _MOST_REMEMBERED and host not in self._proven:

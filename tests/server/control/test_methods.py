@@ -73,6 +73,18 @@ async def test_calls_are_those_being_set_up() -> None:
 
 
 @simulated
+async def test_what_strangers_wrote_is_listed_whole_up_to_a_bound() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1)
+        alice.ask("INVITE", from_=f"<sip:{'a' * 3_000}@{DOMAIN}>;tag=1", call_id="\u202e" * 400)
+        bob.reply(await bob.hears("INVITE"), 180)
+        await asyncio.sleep(0.1)
+        [call] = (await ask(house, "calls"))["calls"]
+        assert len(call["from"]) == 1_000
+        assert call["call_id"] == "\u202e" * 400
+
+
+@simulated
 async def test_transactions_are_counted_and_on_request_listed() -> None:
     async with House() as house:
         alice, bob = await house.party("alice"), await house.party("bob", q=1)

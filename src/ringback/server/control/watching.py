@@ -21,6 +21,8 @@ from ringback.transaction.transaction import ServerTransaction, Transaction
 if TYPE_CHECKING:
     from ringback.server.server import Server
 
+_LONGEST = 1_000
+
 
 def status(server: "Server") -> dict[str, Any]:
     """What is served, since when, how much of it is under way, and what was counted."""
@@ -38,7 +40,7 @@ def status(server: "Server") -> dict[str, Any]:
         "data": None if server.config.data is None else str(server.config.data),
         "users": None if server.access is None else len(server.users),
         "registrations": len(server.location),
-        "calls": sum(one.method == "INVITE" and one.state == PROCEEDING for one in layer.servers.values()),
+        "calls": core.sources.half_open,
         "under_way": core.proxy.unanswered,
         "transactions": {"server": len(layer.servers), "client": len(layer.clients)},
         "connections": server.transports.counts.by_transport,
@@ -76,18 +78,27 @@ def _call(transaction: ServerTransaction) -> dict[str, Any]:
     shown: dict[str, Any] = {"state": "ringing" if is_ringing else "trying", "source": _place(transaction.flow)}
     try:
         request = transaction.request
-        shown |= {"call_id": request.call_id, "from": _uri(request, "From"), "to": _uri(request, "To"), "uri": request.uri_text}
-    except (LookupError, SipParseError):
-        # It was answered since, or is such that nobody else could read it either.
+        shown |= {"call_id": _cut(request.call_id), "from": _uri(request, "From"), "to": _uri(request, "To"), "uri": _cut(request.uri_text)}
+    except LookupError:
+        # It was answered since.
         shown |= {"call_id": "", "from": "", "to": "", "uri": ""}
     shown["targets"] = [
-        {"uri": one.destination.uri, "to": None if one.transaction is None else _place(one.transaction.flow)} for one in branches
+        {"uri": _cut(one.destination.uri), "to": None if one.transaction is None else _place(one.transaction.flow)} for one in branches
     ]
     return shown
 
 
 def _uri(request: Request, name: str) -> str:
-    return str(request.headers.value(name.lower()).uri_text)
+    """The URI of a field; the field as it is where it cannot be taken apart."""
+    try:
+        return _cut(request.headers.value(name).uri_text)
+    except SipParseError:
+        return _cut(request.headers.text(name) or "")
+
+
+def _cut(text: str) -> str:
+    """What strangers wrote, at most so long that ten thousand of them are a list that can be sent."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 async def transactions(server: "Server", method: str = "", limit: Limit = 0) -> dict[str, Any]:
