@@ -123,7 +123,7 @@ def test_the_limits_of_connections() -> None:
         ('data = ""', "ringback.toml: data: must be a path, as text, is ''"),
         ("registrar = 3", ("ringback.toml: registrar: must be a table with the keys default_expires, min_expires, max_expires, "
    "max_contacts, "
-                          "foreign_contacts, path_unasked, service_route, is 3")),
+                          "foreign_contacts, multicast, path_unasked, service_route, is 3")),
         ("[registrar]\nmin_expires = -1", "ringback.toml: registrar.min_expires: must be a whole number from 1 to 4294967295, is -1"),
         ("[registrar]\nmin_expires = 1.5", "ringback.toml: registrar.min_expires: must be a whole number from 1 to 4294967295, is 1.5"),
         ('[registrar]\nforeign_contacts = "yes"', "ringback.toml: registrar.foreign_contacts: must be true or false, is 'yes'"),

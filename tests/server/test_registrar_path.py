@@ -114,3 +114,10 @@ def test_a_service_route_that_is_no_route_is_told_to_the_operator(uri: str, faul
     with pytest.raises(ConfigError) as caught:
         RegistrarConfig(service_route=["sip:p0.example.com;lr", uri])
     assert str(caught.value).startswith(fault)
+
+
+def test_the_service_route_is_the_configurations_of_the_moment(strict: House) -> None:
+    strict.registrar.configure(RegistrarConfig(service_route=["sip:p1.example.com;lr"]))
+    assert strict.send().headers.texts("Service-Route") == ["<sip:p1.example.com;lr>"]
+    strict.registrar.configure(RegistrarConfig())
+    assert "Service-Route" not in strict.send().headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from ringback.address import DEFAULT_PORTS, Flow, host_port
+from ringback.address import DEFAULT_PORTS, Endpoint, Flow, host_port
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.methods import METHODS
@@ -86,6 +86,8 @@ class ServerCore:
         self.record_route = record_route
         self.sources = Sources(config.limits.half_open_per_source)
         self.is_draining = False
+        self.group: Endpoint | None = None
+        """Where REGISTER to all servers is heard (§10.2.6), if it is."""
         self._report = report
         self._next_forgery_report = 0.0
         token = Tokens()
@@ -189,7 +191,7 @@ class ServerCore:
             if self.access is not None:
                 self.access.configure(config.access)
             self.proxy.configure(config.proxy, _relays_to(config))
-            self.registrar.config = config.registrar
+            self.registrar.configure(config.registrar)
             self.sources.half_open_limit = config.limits.half_open_per_source
             self.layer.max_transactions = config.limits.transactions
 
@@ -211,6 +213,9 @@ class ServerCore:
             return
         request = event.request
         host = event.flow.host
+        if event.flow.endpoint is self.group:
+            self._hear_group(event, now)
+            return
         try:
             way_down = None if self.edge is None else self.edge.way_down(request, event.flow)
             proof = self.proxy.preprocess(request, event.flow)
@@ -281,6 +286,21 @@ class ServerCore:
             self._next_forgery_report = now + _FORGERIES_EVERY
             place = host_port(flow.host, flow.port)
             self._report(f"a flow token in Route is not of this server's making: refused with 403; the latest came from {place}")
+
+    def _hear_group(self, event: RequestReceived, now: float) -> None:
+        """§10.2.6: of what is sent to all servers, REGISTER for a domain of ours is for us. To anything else each would have to say no."""
+        request, transaction = event.request, event.transaction
+        if transaction is None:
+            return
+        try:
+            if request.method == "REGISTER":
+                place = self.domains.place(request.uri_text)
+                if place.is_served and self._is_for_us(event, transaction, place, now):
+                    return
+        except SipParseError:
+            # Nor does anybody say what is wrong with it.
+            pass
+        self.layer.abandon(transaction)
 
     def _party_of(self, request: Request, flow: Flow) -> str:
         """Who begins a dialog, as `RecordRoute` takes it."""
@@ -388,6 +408,8 @@ class ServerCore:
 
     def malformed(self, malformed: Malformed, flow: Flow, now: float) -> None:
         """Answers what was no SIP message where it can be answered; keeps nothing of it."""
+        if flow.endpoint is self.group:
+            return
         self._uas.answer_malformed(malformed, flow)
 
     def advance(self, now: float) -> None:

@@ -36,8 +36,9 @@ CHANGEABLE = frozenset(
 )
 """Tables, and keys of other tables. What is not among them waits for a restart: sockets, the store, clocks that run."""
 
-# Of those tables: who is let in unproven, with whom dialogs may then be, has to be one thing from a dialog's begin to its end.
-_EXCEPTED = frozenset(("access.accept_strangers", "registrar.foreign_contacts"))
+# Of those tables: who is let in unproven, with whom dialogs may then be, has to be one thing from a dialog's begin to its end; a group is
+# listened to from the start.
+_EXCEPTED = frozenset(("access.accept_strangers", "registrar.foreign_contacts", "registrar.multicast"))
 
 
 class Reloaded(NamedTuple):

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from ringback.address import Flow
+from ringback.address import DEFAULT_PORTS, Flow
 from ringback.server import call_forwarding, logs
 from ringback.server.access import Access
 from ringback.server.config import Config, ConfigError
@@ -32,6 +32,8 @@ from ringback.transport.resolver import Resolver
 from ringback.transport.tls import Identities
 from ringback.transport.transports import Transports
 
+# sip.mcast.net (RFC 3261 §10.2.6).
+ALL_SERVERS = "224.0.1.75"
 # Seconds after which a changed password counts; a look costs some microseconds.
 _USERS_EVERY = 1.0
 
@@ -191,6 +193,9 @@ class Server:
         self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
         self.core.proxy.own_sent_by = self.core.proxy.stateless.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        if self.config.registrar.multicast:
+            # Nothing but what comes from there has to do with it: it is opened when the others have been named.
+            self.core.group = await self.transports.open("UDP", ALL_SERVERS, DEFAULT_PORTS["UDP"])
 
     def _drop(self, flow: Flow, reason: str) -> None:
         """Closes a connection that is dead."""

@@ -27,6 +27,10 @@ class RegistrarConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "way that came. Such calls may reach a party that never asked for them."
         ),
     ] = False
+    multicast: Annotated[
+        bool,
+        Meta(description="Whether REGISTER is also taken from 224.0.1.75, the group of all SIP servers on a local network (§10.2.6)."),
+    ] = False
     path_unasked: Annotated[
         bool,
         Meta(

@@ -34,6 +34,7 @@ from ringback.server.registrar.refused import Refused
 from ringback.server.registrar.source import check_loop, check_source
 from ringback.server.store import StoreUnavailable
 from ringback.transaction.events import RequestReceived
+from ringback.transaction.reply import is_multicast
 from ringback.transaction.transaction import ServerTransaction
 
 # From so many seconds on, spread over as many more, so that those refused together do not come back together (§21.5.4).
@@ -66,7 +67,7 @@ class Registrar:
         """
         self._location = location
         self._domains = domains
-        self.config = config
+        self.configure(config)
         self._respond = respond
         self._refuse = refuse
         self._token = token
@@ -76,6 +77,10 @@ class Registrar:
         self._wall = wall
         self._second = -1
         self._date = ""
+
+    def configure(self, config: RegistrarConfig) -> None:
+        """Says by what rules bindings are kept from now on."""
+        self._config = config
         self._service_route = ", ".join(f"<{uri}>" for uri in config.service_route)
 
     def receive(self, event: RequestReceived, now: float, info: AuthenticationInfo | None = None) -> None:
@@ -107,7 +112,7 @@ class Registrar:
                         plain = None
                 if plain is None:
                     reach = self._reach(request, event.flow)
-                registration = Registration(request, aor, source, now, self.config, location.new_row, self._check, reach)
+                registration = Registration(request, aor, source, now, self._config, location.new_row, self._check, reach)
                 bindings = tuple(registration.applied(request.contacts if plain is None else (plain,), live))
         except Refused as refused:
             self._refuse(transaction, request, refused.reject)
@@ -144,20 +149,22 @@ class Registrar:
 
     def _reach(self, request: Request, flow: Flow) -> Reach:
         """How the contacts of a REGISTER are reached; raises `Refused` or `SipParseError`."""
-        config = self.config
+        config = self._config
         path: list[NameAddr] = []
         if "path" in request.headers.keys:
             is_supported = config.path_unasked or has_option(request, "path")
             path = path_of(request, None if config.foreign_contacts else flow.host, self._domains, is_supported=is_supported)
-        has_reg_id = is_outbound(request, request.contacts, path)
-        is_alone = is_direct(request) and (has_reg_id or self._is_hidden(request, flow))
+        # What all servers hear comes over nobody's flow.
+        has_flow = not is_multicast(flow.endpoint.host)
+        has_reg_id = has_flow and is_outbound(request, request.contacts, path)
+        is_alone = has_flow and is_direct(request) and (has_reg_id or self._is_hidden(request, flow))
         if not path and not has_reg_id and not is_alone:
             return AT_ITS_URI
         return Reach(", ".join(map(str, path)), self._flows.name(flow) if is_alone else "", has_reg_id)
 
     def _is_hidden(self, request: Request, flow: Flow) -> bool:
         """Whether none of the contacts can be followed, so that the flow is the way to all of them."""
-        is_trusted = self.config.foreign_contacts
+        is_trusted = self._config.foreign_contacts
         uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
         return bool(uris) and all(
             isinstance(uri, SipUri) and self._nat.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris
@@ -169,7 +176,7 @@ class Registrar:
         if instance or reach.flow:
             check_loop(uri, registration.aor, self._domains, self._gruus)
         # Nothing is sent to the URI of a contact that is reached by its Path or down its flow.
-        if not self.config.foreign_contacts and not reach.path and not reach.flow:
+        if not self._config.foreign_contacts and not reach.path and not reach.flow:
             check_source(uri, registration.source, self._domains)
 
     def _answer(
