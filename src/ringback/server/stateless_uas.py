@@ -79,7 +79,7 @@ class StatelessUas:
         try:
             stamp_source(request, flow)
             response = response_to(request, malformed.status, malformed.reason, tag=self.tag_of(request.headers.line("via") or ""))
-            self._layer.responses[malformed.status] += 1
+            self._layer.count(malformed.status)
             self._layer.outgoing.append((response.to_bytes(), reply_flow(request.via, flow)))
         except SipParseError:
             # So little of it can be read that even the answer cannot be made.

@@ -91,9 +91,9 @@ class TransactionLayer(Medium):
         """Requests refused because of `max_transactions`."""
         self.repeated_requests = 0
         """Requests that came again."""
-        self.requests = dict.fromkeys((*sorted(METHODS), OTHER), 0)
+        self.requests: dict[str, int] = {}
         """Requests by their method, repetitions left out."""
-        self.responses = [0] * 700
+        self.responses: dict[int, int] = {}
         """Responses sent, by their status, repetitions left out."""
 
     # From the network
@@ -132,7 +132,8 @@ class TransactionLayer(Medium):
             try:
                 self.requests[method] += 1
             except KeyError:
-                self.requests[OTHER] += 1
+                known = method if method in METHODS else OTHER
+                self.requests[known] = self.requests.get(known, 0) + 1
         else:
             self.repeated_requests += 1
         if method == "ACK":
@@ -176,7 +177,7 @@ class TransactionLayer(Medium):
     def _shed(self, request: Request, back: Flow, key: str) -> None:
         """Refuses a request without a transaction (§8.2.7, §21.5.4): one message for one, its To tag the same each time."""
         self.shed_requests += 1
-        self.responses[503] += 1
+        self.count(503)
         response = response_to(request, 503, tag=f"{crc32(key.encode('utf-8', 'surrogateescape')):08x}")
         # 5 to 15 s, so that those refused together do not come back together.
         response.headers.append("Retry-After", 5 + int(10 * self._chance()))
@@ -228,7 +229,10 @@ class TransactionLayer(Medium):
         row = transaction.rows.get(INPUT_OF_STATUS[status])
         if row is None:
             return
-        self.responses[status] += 1
+        try:
+            self.responses[status] += 1
+        except KeyError:
+            self.responses[status] = 1
         if status >= 300 and is_old_key(transaction.key):
             self._expect_old_ack(transaction, response)
         self.step(transaction, row, now, response)
@@ -241,13 +245,17 @@ class TransactionLayer(Medium):
             self.ack_keys[transaction.key] = key
             self.servers[key] = transaction
 
+    def count(self, status: int) -> None:
+        """Notes that a response was sent."""
+        self.responses[status] = self.responses.get(status, 0) + 1
+
     def reject(self, transaction: ServerTransaction, response: Response) -> None:
         """Answers statelessly (§8.2.7): sends once and forgets, so that who only asks costs nothing.
 
         The same request again is a new request, the ACK of this response an ACK without a transaction.
         """
         if not transaction.is_terminated:
-            self.responses[response.status] += 1
+            self.count(response.status)
             self.outgoing.append((response.to_bytes(), transaction.flow))
             self.abandon(transaction)
 

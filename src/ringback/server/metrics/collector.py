@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ringback.message.methods import METHODS
+from ringback.transaction.layer import OTHER
+
 if TYPE_CHECKING:
     from ringback.server.server import Server
 
-Value = int | float | Mapping[str, int] | Mapping[tuple[str, str], int]
+Value = int | float | Mapping[str, int] | Mapping[int, int] | Mapping[tuple[str, str], int]
 
 
 class _Row(NamedTuple):
@@ -27,16 +30,15 @@ def _trunks(server: Server) -> dict[tuple[str, str], int]:
     return {(name, str(one.uri)): int(one.is_up(now)) for name, trunks in server.core.gateways.trunks.items() for one in trunks}
 
 
-def _codes(responses: list[int]) -> dict[str, int]:
-    return {str(status): count for status, count in enumerate(responses) if count}
-
+# What has not come yet is shown as well: a counter that begins to exist has no rate.
+_ZERO = dict.fromkeys((*sorted(METHODS), OTHER), 0)
 
 COUNTER, GAUGE = CounterMetricFamily, GaugeMetricFamily
 
 # A new metric is one line here. Labels have a bounded number of values, whatever peers send.
 _ROWS = (
-    _Row(COUNTER, "sip_requests", "Requests received, repetitions left out", lambda s: s.core.layer.requests, "method"),
-    _Row(COUNTER, "sip_responses", "Responses sent upstream, own and forwarded", lambda s: _codes(s.core.layer.responses), "code"),
+    _Row(COUNTER, "sip_requests", "Requests received, repetitions left out", lambda s: _ZERO | s.core.layer.requests, "method"),
+    _Row(COUNTER, "sip_responses", "Responses sent upstream, own and forwarded", lambda s: s.core.layer.responses, "code"),
     _Row(COUNTER, "sip_repeated_requests", "Requests received again", lambda s: s.core.layer.repeated_requests),
     _Row(COUNTER, "sip_malformed", "What was no SIP message", lambda s: s.counts.malformed),
     _Row(COUNTER, "sip_refused", "Requests this server refused or redirected itself", lambda s: s.counts.refused),
@@ -83,5 +85,5 @@ class ServerCollector(Collector):
                 continue
             family = row.family(row.name, row.help, labels=[row.label] if isinstance(row.label, str) else row.label)
             for label, count in value.items():
-                family.add_metric([label] if isinstance(label, str) else label, count)
+                family.add_metric(label if isinstance(label, tuple) else [str(label)], count)
             yield family
