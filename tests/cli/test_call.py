@@ -229,7 +229,7 @@ def test_on_a_terminal_the_state_stands_below_the_lines() -> None:
     ("arguments", "line"),
     [
         (["sip:a b"], "ringback: URI: sip:a b is no SIP URI: malformed SIP URI"),
-        (["sip:bob@example.test;transport=sctp"], "ringback: URI: the transport sctp is not built yet; allowed are udp, tcp and tls"),
+        (["sip:bob@example.test;transport=sctp"], "ringback: URI: the transport sctp is unknown; allowed are udp, tcp, tls, ws, wss"),
         (["bob:secret@example.test"], "ringback: URI: a URI is no place for a password (what stands between : and @)"),
         (["tel:+1"], "ringback: URI: tel:+1 is a number of the domain of --user, which is missing"),
         (["bob@b.test", "--user", "alice"], "ringback: --user: alice is no USER@DOMAIN, such as alice@example.org"),

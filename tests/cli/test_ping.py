@@ -3,9 +3,11 @@
 import json
 import re
 import socket
+import threading
 
 import pytest
 from click.testing import CliRunner, Result
+from websockets.sync.server import ServerConnection, serve
 
 from ringback.cli.main import main
 from ringback.message.message import Request
@@ -55,6 +57,28 @@ def test_over_tcp() -> None:
     assert f"at TCP 127.0.0.1:{port}" in result.output
     assert re.search(r"2 asked, 2 answered; fastest [\d.]+ ms, median [\d.]+ ms, slowest [\d.]+ ms\n$", result.output)
     assert heard[0].split("\r\n")[1].startswith("Via: SIP/2.0/TCP 127.0.0.1:")
+
+
+def test_over_websocket() -> None:
+    """The server is that of `websockets` itself."""
+    heard: list[str] = []
+
+    def answer(connection: ServerConnection) -> None:
+        for message in connection:
+            heard.append(str(message))
+            connection.send(response(heard[-1]))
+
+    with serve(answer, "127.0.0.1", 0, subprotocols=["sip"], compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        result = ping(f"sip:127.0.0.1:{port};transport=ws", "--count", "2", "--interval", "0")
+        server.shutdown()
+        thread.join(10)
+    assert result.exit_code == 0, result.output
+    assert f"at WS 127.0.0.1:{port}" in result.output
+    assert heard[0].split("\r\n")[1].startswith("Via: SIP/2.0/WS 127.0.0.1:")
+    assert len(heard) == 2
 
 
 def test_a_field_that_does_not_parse_is_shown_as_it_came() -> None:
@@ -172,7 +196,7 @@ def test_someone_elses_question_is_refused_meanwhile() -> None:
         (["sip:127.0.0.1", "--from", "tel:+1"], "ringback: --from: tel:+1 is no SIP URI\n"),
         (["sip:127.0.0.1", "--from", "\x1b[2J"], "ringback: --from: \\x1b[2J is no SIP URI"),
         (["sips:127.0.0.1", "--transport", "udp"], "ringback: what is asked for as sips goes over TLS alone, never over udp\n"),
-        (["sip:127.0.0.1;transport=sctp"], "ringback: the transport sctp is not built yet; allowed are udp, tcp and tls\n"),
+        (["sip:127.0.0.1;transport=sctp"], "ringback: the transport sctp is unknown; allowed are udp, tcp, tls, ws, wss\n"),
         (["sip:127.0.0.1", "--count", "0"], "Invalid value for '--count'"),
         (["sip:127.0.0.1", "--timeout", "nan"], "Invalid value for '--timeout': 'nan' must be a number of seconds from 0.01 to 3600"),
         (["sip:127.0.0.1", "--interval", "soon"], "Invalid value for '--interval': 'soon' must be a number of seconds from 0 to 3600"),

@@ -12,6 +12,7 @@ import click
 
 from ringback.cli.fault import Fault, os_fault
 from ringback.cli.tls_options import TLS_OPTIONS, contexts
+from ringback.cli.transports import TRANSPORTS
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, TelUri, parse_uri
 from ringback.trace.printable import printable
@@ -115,8 +116,8 @@ def sip_uri(text: str, what: str) -> SipUri:
         # RFC 3261 §19.1.1: it would be sent in the clear, and shown to everybody.
         raise Fault(f"{what}: a URI is no place for a password (what stands between : and @); give --password-file")
     transport = "tls" if uri.scheme == "sips" else (uri.transport or "udp").lower()
-    if transport not in ("udp", "tcp", "tls"):
-        raise Fault(f"{what}: the transport {printable(transport)} is not built yet; allowed are udp, tcp and tls")
+    if transport not in TRANSPORTS:
+        raise Fault(f"{what}: the transport {printable(transport)} is unknown; allowed are {', '.join(TRANSPORTS)}")
     return uri
 
 
@@ -179,12 +180,12 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     ),
     click.option("--password-file", metavar="FILE", help="Its first line is the password; - is standard input."),
     click.option("--proxy", metavar="URI", help="Where everything goes first.  [default: where the URIs lead]"),
-    click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), help="[default: what the URIs say, else udp]"),
+    click.option("--transport", type=click.Choice(TRANSPORTS), help="[default: what the URIs say, else udp]"),
     click.option(
         "--listen",
         multiple=True,
         metavar="URI",
-        help="udp://ADDRESS:PORT, tcp://… or tls://…; may be repeated.  [default: any free port]",
+        help="udp://ADDRESS:PORT, tcp://…, tls://…, ws://… or wss://…; may be repeated.  [default: any free port]",
     ),
     *TLS_OPTIONS,
     click.option("--tls-certificate", metavar="FILE", help="Who we are over TLS: a certificate in PEM, for servers that want one."),

@@ -12,9 +12,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ringback.address import DEFAULT_PORTS, Target, host_port
+from ringback.address import DEFAULT_PORTS, SECURE, Target, host_port
 from ringback.cli.fault import Fault
 from ringback.cli.tls_options import contexts, tls_options
+from ringback.cli.transports import TRANSPORTS
 from ringback.message.errors import SipParseError
 from ringback.message.uri import SipUri, parse_uri
 from ringback.trace.printable import printable
@@ -47,7 +48,7 @@ def seconds_between(least: float, most: float) -> Callable[[str], float]:
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1), metavar="N", help="How many requests to send.")
 @click.option("--interval", default=1.0, show_default=True, type=seconds_between(0, 3600), help="From one request to the next.")
 @click.option("--timeout", default=5.0, show_default=True, type=seconds_between(0.01, 3600), help="How long to wait for each answer.")
-@click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), help="[default: what the URI says, else udp]")
+@click.option("--transport", type=click.Choice(TRANSPORTS), help="[default: what the URI says, else udp]")
 @tls_options
 @click.option("--from", "from_", metavar="URI", help="Who asks.  [default: sip:ping@ and the address used]")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
@@ -124,11 +125,11 @@ async def find_target(uri: SipUri, transport: str | None) -> Target:
     """Where to ask: numeric hosts and localhost at once, other names from the system's resolver. Raises `Fault`."""
     name = (transport or uri.transport or "udp").upper()
     if uri.scheme == "sips":
-        if transport not in (None, "tls"):
+        if transport not in (None, "tls", "wss"):
             raise Fault(f"what is asked for as sips goes over TLS alone, never over {transport}")
-        name = "TLS"
-    if name not in ("UDP", "TCP", "TLS"):
-        raise Fault(f"the transport {printable(name.lower())} is not built yet; allowed are udp, tcp and tls")
+        name = "WSS" if name in ("WS", "WSS") else "TLS"
+    if name not in DEFAULT_PORTS:
+        raise Fault(f"the transport {printable(name.lower())} is unknown; allowed are {', '.join(TRANSPORTS)}")
     host = uri.maddr or uri.host
     port = uri.port or DEFAULT_PORTS[name]
     if host == "localhost":
@@ -137,7 +138,7 @@ async def find_target(uri: SipUri, transport: str | None) -> Target:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise Fault(f"{printable(host)}: {getattr(error, 'strerror', None) or 'no host name'}") from None
-    return Target(name, str(found[0][4][0]), port, domain=uri.host if name == "TLS" else None)
+    return Target(name, str(found[0][4][0]), port, domain=uri.host if name in SECURE else None)
 
 
 def _tell(console: Console, number: int, answer: Answer, target: Target, is_json: bool, is_first: bool) -> None:
