@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ringback.address import Flow, Target
+from ringback.message.limits import DEFAULT_LIMITS, MessageLimits
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.testing import Network, Passed, run
@@ -24,7 +25,12 @@ class Host:
     """A host of the network and what it was told."""
 
     def __init__(
-        self, network: Network, address: str, limits: StreamLimits | None = None, websocket: WebSocketRules | None = None
+        self,
+        network: Network,
+        address: str,
+        limits: StreamLimits | None = None,
+        websocket: WebSocketRules | None = None,
+        message_limits: MessageLimits = DEFAULT_LIMITS,
     ) -> None:
         self.heard: list[tuple[float, Request | Response | Malformed, Flow]] = []
         self.octets: list[bytes] = []
@@ -39,6 +45,7 @@ class Host:
             batch_ended=self._batch_ended,
             stream_limits=limits or StreamLimits(),
             websocket=websocket or WebSocketRules(),
+            message_limits=message_limits,
         )
 
     def _received(self, message: Request | Response | Malformed, octets: bytes, flow: Flow) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ringback.address import Target
+from ringback.message.limits import MessageLimits
 from ringback.testing import Network, run
 from tests.testing.test_network import ANN, BOB, Host, calls
 from tests.transport.party import options
@@ -58,3 +59,31 @@ def test_a_connection_to_one_domain_serves_no_other_at_the_same_address() -> Non
         assert bob.transports.counts.connections == 2
 
     run(scene())
+
+
+def test_a_websocket_is_logged_and_drawn_as_the_sip_that_it_carries() -> None:
+    network = Network()
+    network.names = {ANN: "Ann", BOB: "Bob"}
+    long = options("2", b"x" * 70_000)
+
+    async def scene() -> None:
+        limits = MessageLimits(message_bytes=100_000)
+        ann, bob = Host(network, ANN, message_limits=limits), Host(network, BOB, message_limits=limits)
+        await ann.transports.open("WS", ANN, 80)
+        await bob.transports.open("WS", BOB, 80)
+        bob.echoes = True
+        for octets in (options("1", b"x" * 300), long):
+            ann.send(octets, BOB, "WS", 80)
+        await asyncio.sleep(60)
+        assert calls(ann) == ["1", "2"]
+        for host in (ann, bob):
+            await host.transports.close()
+
+    run(scene())
+    said = [passed.octets for passed in network.log]
+    assert said[0].startswith(b"GET / HTTP/1.1\r\n")
+    assert said[1].startswith(b"HTTP/1.1 101 ")
+    # Neither the pings of a minute of silence nor the goodbye are messages.
+    assert sorted(said[2:]) == sorted([options("1", b"x" * 300), long] * 2)
+    assert network.ladder().count("WebSocket") == 2
+    assert network.ladder().count("OPTIONS") == 2

@@ -32,4 +32,6 @@ def _label(passed: Passed) -> str:
     message = parse_datagram(passed.octets)
     if isinstance(message, Request | Response):
         return label_of(message)
+    if passed.octets.startswith((b"GET ", b"HTTP/1.1 ")):
+        return "WebSocket"
     return "keep-alive" if is_keepalive(passed.octets) else f"{len(passed.octets)} octets"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ringback.address import SECURE, Endpoint
 from ringback.testing.datagrams import own_address
+from ringback.testing.frames import unframed
 from ringback.transport.connection import Connection
 from ringback.transport.endpoint import SocketAddress, address_error, is_wildcard
 from ringback.transport.limits import StreamLimits
@@ -87,7 +88,9 @@ class SimulatedStream(asyncio.Transport):
             if not self._protocol.eof_received():
                 self.close()
             return
-        self._network.passed(self._remote, self._local, self._transport, octets)
+        said = unframed(octets) if self._transport in ("WS", "WSS") else octets
+        if said:
+            self._network.passed(self._remote, self._local, self._transport, said)
         while octets and not self._is_closing:
             buffer = cast("memoryview[int]", self._protocol.get_buffer(len(octets)))
             count = min(len(buffer), len(octets))
