@@ -71,11 +71,28 @@ def test_plain_sip_and_forgotten_certificates_are_reported(authority: Authority,
     with serving(*HERE, "--config", "ringback.toml", folder=tmp_path) as server:
         assert any("pbx.pem: valid until 20" in line for line in server.said)
         assert any("no certificate names other.example" in line for line in server.said)
+        assert any("no certificate names 127.0.0.1, which dialogs are led back by: set advertise" in line for line in server.said)
         assert any("is not verified" in line for line in server.said)
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as sock:
             sock.sendall(options())
             assert sock.recv(65_536).startswith(b"SIP/2.0 400 This port speaks TLS\r\n")
         server.hear(f"to 127.0.0.1:{server.port} refused: it speaks no TLS")
+
+
+def test_dialogs_are_led_back_by_a_name_that_the_certificate_bears(authority: Authority, tmp_path: Path) -> None:
+    authority.issue("DNS:pbx.example", file="pbx")
+    table = '[tls]\ncertificate = "pbx.pem"\nkey = "pbx.key"\n'
+    (tmp_path / "ringback.toml").write_text(f'domains = ["pbx.example"]\nadvertise = "pbx.example"\n{table}')
+    with serving(*HERE, "--config", "ringback.toml", folder=tmp_path) as server:
+        assert not any("no certificate names" in line for line in server.said)
+        with connection(server, authority, "pbx.example") as alice, connection(server, authority, "pbx.example") as bob:
+            register = options().replace(b"OPTIONS sip:127.0.0.1", b"REGISTER sips:pbx.example").replace(b"1 OPTIONS", b"1 REGISTER")
+            register = register.replace(b"To: <sip:b@127.0.0.1>", b"To: <sips:bob@pbx.example>\r\nContact: <sips:bob@127.0.0.1:9>")
+            bob.sendall(register.replace(b"/TCP", b"/TLS"))
+            assert bob.recv(65_536).startswith(b"SIP/2.0 200 ")
+            invite = options().replace(b"OPTIONS sip:127.0.0.1", b"INVITE sips:bob@pbx.example").replace(b"1 OPTIONS", b"1 INVITE")
+            alice.sendall(invite.replace(b"/TCP", b"/TLS").replace(b"Max-", b"Contact: <sips:a@127.0.0.1:9>\r\nMax-"))
+            assert b"\r\nRecord-Route: <sips:pbx.example:" in bob.recv(65_536)
 
 
 @pytest.mark.parametrize(

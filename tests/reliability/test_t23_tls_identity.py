@@ -147,6 +147,16 @@ async def test_a_name_that_is_asked_for_in_another_way_is_the_same_name(tmp_path
         assert await verdict(files, Contexts(trust=authority.file), domain) == ""
 
 
+async def test_an_internationalized_name_is_compared_as_dns_has_it(tmp_path: Path) -> None:
+    """RFC 5280 §7.2: in certificates such names are A-labels, and so they are in SIP URIs, whose hosts are ASCII."""
+    authority = Authority(tmp_path)
+    files = authority.issue("DNS:xn--bcher-kva.example")
+    contexts = Contexts(trust=authority.file)
+    assert await verdict(files, contexts, "XN--BCHER-KVA.example") == ""
+    for domain in ("bücher.example", "xn--bucher-kva.example", "bucher.example"):
+        assert "not for" in await verdict(files, contexts, domain)
+
+
 async def test_a_connection_opened_for_one_domain_is_never_another_s(tmp_path: Path) -> None:
     """The pool's key: a server that is one.example says nothing about two.example, at whatever address DNS places that (GHSA-8hcp)."""
     authority = Authority(tmp_path)

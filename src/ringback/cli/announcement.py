@@ -80,6 +80,9 @@ def _tls_warnings(server: Server) -> Iterator[str]:
         for domain in server.config.domains:
             if not server.tls.names(domain):
                 yield f"no certificate names {domain}: who looks at certificates will not connect to it over TLS"
+        hosts = {endpoint.advertised for endpoint in server.transports.endpoints if endpoint.transport == "TLS"}
+        for host in sorted(host for host in hosts if not server.tls.names(host)):
+            yield f"no certificate names {host}, which dialogs are led back by: set advertise to a name of this server that one bears"
         if not server.config.tls.verify:
             yield "who is connected to over TLS is not verified: anybody may be it"
 

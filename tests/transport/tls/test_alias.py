@@ -87,6 +87,28 @@ async def test_who_does_not_ask_or_does_not_prove_it_is_connected_to(
         assert way(server, "one.example") is not server.flows[0]
 
 
+async def test_who_asks_in_vain_is_reached_at_its_port(tmp_path: Path) -> None:
+    """RFC 5923 §8.1: nobody may count on it, so it listens on."""
+    authority = Authority(tmp_path)
+    async with two(authority, authority.issue("DNS:one.example"), demanded="none") as (caller, server, endpoint):
+        flow = await say(caller, server, endpoint, request())
+        other = server.transports.flow_to(Target("TLS", "127.0.0.1", flow.endpoint.port, domain="one.example"))
+        assert other is not None
+        server.transports.send(options("anew"), other)
+        await caller.messages_to_be(1)
+        assert caller.flows[0] is not flow
+        assert caller.octets == [options("anew")]
+
+
+async def test_over_tcp_nobody_is_believed(tmp_path: Path) -> None:
+    async with party("TCP") as (caller, _), party("TCP") as (server, [endpoint]):
+        flow = caller.transports.flow_to(Target("TCP", "127.0.0.1", endpoint.port))
+        assert flow is not None
+        caller.transports.send(request(transport="TCP"), flow)
+        await server.messages_to_be(1)
+        assert server.transports.flow_to(Target("TCP", "127.0.0.1", 5099)) is not server.flows[0]
+
+
 async def test_a_later_request_may_ask_for_it_too(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     async with two(authority, authority.issue("DNS:one.example")) as (caller, server, endpoint):

@@ -13,7 +13,7 @@ from ringback.address import Target
 from ringback.transport import StreamLimits
 from ringback.transport.tls import Contexts
 from tests.transport.party import Party, eventually, options, party, peer, read_to_end, write
-from tests.transport.tls.authority import Authority
+from tests.transport.tls.authority import Authority, rsa_key
 
 pytestmark = pytest.mark.asyncio
 
@@ -169,6 +169,28 @@ async def test_old_versions_are_refused(authority: Authority, version: ssl.TLSVe
         with pytest.raises(ssl.SSLError):
             await asyncio.open_connection("127.0.0.1", endpoint.port, ssl=old)
         assert [line.partition("refused: ")[2] for line in server.lines] == ["it speaks no TLS newer than 1.1"]
+
+
+async def test_the_suite_of_2002_is_spoken_with_who_knows_no_better(authority: Authority) -> None:
+    """RFC 3261 §26.2.1 has everybody speak TLS_RSA_WITH_AES_128_CBC_SHA, which has no forward secrecy: it comes last."""
+    files = authority.issue("DNS:pbx.example", key=rsa_key())
+    old = ssl.create_default_context(cafile=authority.file)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    async def suite(port: int) -> str:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=old, server_hostname="pbx.example")
+        writer.close()
+        await writer.wait_closed()
+        return str(writer.get_extra_info("cipher")[0])
+
+    async with party("TLS", tls=Contexts([files])) as (_, [endpoint]):
+        assert (await suite(endpoint.port)).startswith("ECDHE-")
+        old.set_ciphers("AES128-SHA")
+        assert await suite(endpoint.port) == "AES128-SHA"
+    async with party("TLS", tls=Contexts([files], ciphers="ECDHE+AESGCM")) as (server, [endpoint]):
+        with pytest.raises(ssl.SSLError):
+            await suite(endpoint.port)
+        assert [line.partition("refused: ")[2] for line in server.lines] == ["it has no cipher suite in common with us"]
 
 
 async def test_a_goodbye_is_answered_by_the_end(authority: Authority) -> None:

@@ -68,8 +68,9 @@ class TlsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ciphers: Annotated[
         str | None,
         Meta(
-            description="The cipher suites of TLS 1.2, as OpenSSL writes lists of them, for phones that know no newer ones.",
-            examples=["ECDHE+AESGCM:ECDHE+CHACHA20:AES128-SHA"],
+            description="The cipher suites of TLS 1.2, as OpenSSL writes lists of them. Without it those with forward secrecy, and the one "
+            "that RFC 3261 wants of everybody (AES128-SHA) for phones that know no better.",
+            examples=["ECDHE+AESGCM:ECDHE+CHACHA20"],
         ),
     ] = None
 

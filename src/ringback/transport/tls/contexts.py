@@ -15,6 +15,9 @@ ClientCertificates = Literal["none", "optional", "required"]
 
 _DEMANDED = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
+# Those with forward secrecy (RFC 9325 §4.2), and last the one that RFC 3261 §26.2.1 has everybody speak: TLS_RSA_WITH_AES_128_CBC_SHA.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:AES128-SHA"
+
 
 class TlsError(Exception):
     """Certificates, keys or roots that cannot be used; the text names the file and says why."""
@@ -134,12 +137,10 @@ class Contexts:
         # RFC 8996: TLS 1.0 and 1.1 are no longer to be spoken. Nobody renegotiates: it was only ever a way to wear a server down.
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION
-        # Departs from RFC 3261 §26.2.1: TLS_RSA_WITH_AES_128_CBC_SHA has no forward secrecy (RFC 9325 §4.1); `ciphers` brings it back.
-        if self._ciphers is not None:
-            try:
-                context.set_ciphers(self._ciphers)
-            except ssl.SSLError:
-                raise TlsError(f"ciphers: OpenSSL knows none of {self._ciphers!r}") from None
+        try:
+            context.set_ciphers(self._ciphers or _CIPHERS)
+        except ssl.SSLError:
+            raise TlsError(f"ciphers: OpenSSL knows none of {self._ciphers!r}") from None
         if demanded == ssl.CERT_NONE:
             return context
         if self._trust is None:
