@@ -8,11 +8,11 @@ import pytest
 from ringback.address import Endpoint, Flow
 from ringback.message.fields.via import Via
 from ringback.message.uri import SipUri
-from ringback.server.config import NatConfig, RegistrarConfig
+from ringback.server.config import NatConfig, ProxyConfig, RegistrarConfig
 from ringback.server.domains import Domains
 from ringback.server.flows import Flows
 from ringback.server.location.location import Location
-from ringback.server.nat import Nat
+from ringback.server.nat import Nat, _is_plain
 from ringback.testing import Nat as NatBox
 from tests.server.party import SERVER, Dialog, House, Party, simulated
 
@@ -247,3 +247,39 @@ async def test_a_request_through_another_proxy_has_no_flow() -> None:
         await asyncio.sleep(0.1)
         assert alice.kinds() == ["100 INVITE", "486 INVITE"]
         alice.ack(invite, bob.reply(got, 486))
+
+
+@simulated
+async def test_who_cannot_be_reached_otherwise_is_kept_in_the_path_of() -> None:
+    """Also by a proxy that was told to stay out of it."""
+    async with Behind(proxy=ProxyConfig(record_route=False)) as house:
+        alice, bob, carol = await house.party("alice"), await house.party("bob", INSIDE), await house.party("carol", q=1.0)
+        await registers(bob)
+        await talk(await house.call(alice, bob))
+        await talk(await house.call(bob, carol, "sip:carol@example.com"))
+        alice.ask("INVITE", "sip:carol@example.com")
+        await alice.hears("100 INVITE")
+        invite = await carol.hears("INVITE")
+        assert "record-route" not in invite.headers
+        carol.reply(invite, 486)
+        await alice.hears("486 INVITE")
+        alice.ack(invite, carol.reply(invite, 486))
+
+
+@pytest.mark.parametrize(
+    ("contact", "endpoint", "remote", "is_usual"),
+    [
+        ("<sip:a@192.0.2.9:5070>", UDP, ("192.0.2.9", 5070), True),
+        ("<sip:a@192.0.2.9:5070;ob>;q=1", UDP, ("192.0.2.9", 5070), True),
+        ("<sip:a@192.0.2.9>", UDP, ("192.0.2.9", 5060), True),
+        ("<sip:a@[2001:db8::9]:5070>", UDP, ("2001:db8::9", 5070), True),
+        ("<sip:a@192.0.2.9:5060>", TCP, ("192.0.2.9", 40_001), True),
+        ("<sip:a@192.0.2.9:50700>", UDP, ("192.0.2.9", 5070), False),
+        ("<sip:a@192.0.2.90:5070>", UDP, ("192.0.2.9", 5070), False),
+        ("<sip:a@192.0.2.9>", UDP, ("192.0.2.9", 5070), False),
+        ("<sip:a@192.0.2.9.example.com>", TCP, ("192.0.2.9", 40_001), False),
+        ("sip:a@192.0.2.9:5070", UDP, ("192.0.2.9", 5070), False),
+    ],
+)
+def test_the_usual_contact_takes_one_look(contact: str, endpoint: Endpoint, remote: tuple[str, int], is_usual: bool) -> None:
+    assert _is_plain(f"Contact: {contact}", Flow(endpoint, remote)) is is_usual

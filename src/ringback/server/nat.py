@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ringback.address import DEFAULT_PORTS, Flow, host_port
+from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.fields.via import Via
@@ -27,8 +27,9 @@ DIALLED = frozenset(("UDP", "TCP"))
 """Transports on which phones listen. Nobody opens a WebSocket to a browser, and phones have no certificate for a server of their own."""
 
 
-# What follows a host in a Contact that nothing else does.
+# What follows a host or port in a Contact.
 _ENDS = (">", ";")
+_ENDS_OR_PORT = (*_ENDS, ":")
 
 
 class Nat:
@@ -70,10 +71,9 @@ class Nat:
 
     def party(self, request: Request, flow: Flow, *, is_trusted: bool) -> str:
         """Who sends a request that begins a dialog, as `RecordRoute` takes it: an address, with the flow where Contact leads nowhere."""
-        host, port = flow.remote[:2]
+        host = flow.remote[0]
         line = request.headers.line("contact")
-        # The usual Contact is its sender's very address: one look.
-        if line is None or (line.partition(f"@{host_port(host, port)}")[2][:1] in _ENDS and flow.endpoint.transport in DIALLED):
+        if line is None or (flow.endpoint.transport in DIALLED and _is_plain(line, flow)):
             return host
         try:
             if len(request.vias) > 1:
@@ -100,6 +100,18 @@ class Nat:
                 if binding.flow and binding.contact == request.uri_text:
                     return self._flows.named(binding.flow) or flow
         return flow
+
+
+def _is_plain(line: str, flow: Flow) -> bool:
+    """Whether a raw Contact line names its sender's very address, as the usual one does; the far port of a stream says nothing."""
+    host, port = flow.remote[:2]
+    tail = line.partition(f"@[{host}]" if ":" in host else f"@{host}")[2]
+    if flow.endpoint.is_reliable:
+        return tail[:1] in _ENDS_OR_PORT
+    if tail[:1] == ":":
+        digits = f":{port}"
+        return tail.startswith(digits) and tail[len(digits) : len(digits) + 1] in _ENDS
+    return tail[:1] in _ENDS and port == DEFAULT_PORTS["UDP"]
 
 
 def _is_said(via: Via, host: str, port: int) -> bool:

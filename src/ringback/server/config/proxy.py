@@ -14,7 +14,13 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Literal["stateful", "stateless"],
         Meta(description="Whether state is kept of requests that no [domain] table speaks of (§16.11: first contact only, no forking)."),
     ] = "stateful"
-    record_route: Annotated[bool, Meta(description="Stay in the path of every dialog (§16.6 item 4).")] = True
+    record_route: Annotated[
+        bool,
+        Meta(
+            description="Stay in the path of every dialog (§16.6 item 4); without it only of those that need it: of phones "
+            "behind a NAT, and between transports."
+        ),
+    ] = True
     timer_c: Annotated[
         float,
         Meta(gt=180, le=3600, description="Seconds an INVITE may ring without a word (Timer C): more than three minutes (§16.6 item 11)."),

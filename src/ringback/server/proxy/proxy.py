@@ -125,6 +125,8 @@ class Proxy:
     def configure(self, config: ProxyConfig, relays_to: Callable[[str], bool]) -> None:
         """Says how requests are forwarded from now on."""
         self._config = config
+        self.stays = config.record_route
+        """Whether it wants to be in the path of every dialog (§16.6 item 4)."""
         self._relays_to = relays_to
         self.max_branches = config.max_branches
         self.recurses = config.recurse
@@ -176,8 +178,8 @@ class Proxy:
             self.refuse(transaction, request, Reject(440))
             return
         is_invite = request.method == "INVITE"
-        stays = self._config.record_route and may_begin_dialog(request.method)
-        begins = (request.call_id, request.from_tag or "", self._party_of(request, event.flow)) if stays else None
+        may_begin = may_begin_dialog(request.method)
+        begins = (request.call_id, request.from_tag or "", self._party_of(request, event.flow)) if may_begin else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
         if may_lead is not None and (down is not None or "route" in request.headers.keys or not self._names_address_of_record(place)):
             if down is None and self.stateless.is_used and self.stateless.is_within(request):
@@ -397,7 +399,7 @@ class Proxy:
                     goes = came
             else:
                 callee = party(callee, self._flows.name(way))
-            lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri))
+            lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri), is_wanted=self.stays)
             return forwarded(copy, uri, branch.breadth, lines, via)
 
         if isinstance(way, Flow):

@@ -82,17 +82,21 @@ class RecordRoute:
         text = f"{hosts}/{len(call_id)}:{call_id}{tag}".encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, text, "sha256")[:_DIGEST_BYTES].hex()
 
-    def lines(self, dialog: tuple[str, str, str], callee: str, came: Endpoint, goes: Endpoint, *, is_sips: bool) -> tuple[str, ...]:
+    def lines(
+        self, dialog: tuple[str, str, str], callee: str, came: Endpoint, goes: Endpoint, *, is_sips: bool, is_wanted: bool = True
+    ) -> tuple[str, ...]:
         """The Record-Route lines for a dialog, of which Call-ID, caller's tag and caller are known already.
 
         Its first request came over the endpoint `came` and leaves by `goes`; `is_sips` where its next hop is a sips URI: then every entry
-        is one (§16.6 item 4).
+        is one (§16.6 item 4). Where they are not wanted there are none but for parties that cannot do without us.
         """
+        call_id, tag, caller = dialog
+        if not is_wanted and came is goes and _DOWN not in caller and _DOWN not in callee:
+            return ()
         if is_sips and not came.is_secure:
             # Nothing secure may be asked for where nothing secure is listening: what comes back has to come over TLS as well.
             came = goes if goes.is_secure else self._secure or came
         uri = self._uris[came, is_sips and came.is_secure]
-        call_id, tag, caller = dialog
         entry = f"Record-Route: <{uri}{_LOOSE_AND_PROVEN}{self.proof(call_id, tag, caller, callee)}>"
         if came is goes:
             return (entry,)

@@ -67,7 +67,7 @@ class ResponseContext:
         begins: tuple[str, str, str] | None,
         loop_hash: str | None,
     ) -> None:
-        """`breadth` is the incoming Max-Breadth, `begins` the dialog it may begin and we record-route: Call-ID, caller's tag, caller."""
+        """`breadth` is the incoming Max-Breadth, `begins` the dialog it may begin: Call-ID, caller's tag, caller."""
         self.proxy = proxy
         self.transaction = transaction
         self.is_invite = is_invite

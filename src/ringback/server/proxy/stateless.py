@@ -266,7 +266,10 @@ class StatelessProxy:
         callee = party(way.host, flow_name) if isinstance(flow_name, str) else way.host
 
         def render(via: str, goes: Endpoint) -> bytes:
-            lines = () if dialog is None else self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri))
+            lines: tuple[str, ...] = ()
+            if dialog is not None:
+                is_sips = is_for_sips(copy, uri)
+                lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_sips, is_wanted=self._proxy.stays)
             return forwarded(copy, uri, passing.breadth, lines, via)
 
         text = self.via.branch(passing.request, passing.loop_hash) + self._way(passing.flow)
