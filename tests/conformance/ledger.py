@@ -32,6 +32,8 @@ TITLES = {
     "3327": "Path",
     "3581": "symmetric response routing",
     "3608": "Service-Route",
+    "3840": "capabilities of user agents",
+    "3841": "caller preferences",
     "3966": "the tel URI",
     "4320": "non-INVITE transactions, amended",
     "5393": "loop detection in forking proxies",

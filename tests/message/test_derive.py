@@ -128,3 +128,17 @@ def test_the_invite_that_a_cancel_or_an_ack_is_about() -> None:
         assert (invite.cseq.number, invite.cseq.method) == (7, "INVITE")
         assert invite.headers.texts("Route") == derived.headers.texts("Route")
         assert derived.method != "INVITE"
+
+
+def test_what_a_caller_prefers_is_repeated() -> None:
+    """RFC 3841 §5: a stateless proxy on the way decides alike."""
+    lines = "Accept-Contact: *;video\r\na: *;audio\r\nReject-Contact: *;automata\r\nRequest-Disposition: no-fork\r\n"
+    invite = parse_datagram(
+        f"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+        f"Call-ID: c\r\nCSeq: 1 INVITE\r\n{lines}\r\n".encode()
+    )
+    assert isinstance(invite, Request)
+    for derived in (cancel_of(invite), ack_of(invite, response_to(invite, 486, tag="2"))):
+        assert derived.headers.texts("Accept-Contact") == ["*;video", "*;audio"]
+        assert derived.headers.texts("Reject-Contact") == ["*;automata"]
+        assert derived.headers.texts("Request-Disposition") == ["no-fork"]

@@ -6,6 +6,8 @@ from ringback.message.message import Request, Response
 from ringback.message.status import REASONS
 
 _CARRIED = frozenset(("via", "from", "to", "call-id", "cseq"))
+# RFC 3841 §5: what a stateless proxy may have routed the first request by.
+_ROUTED_BY = ("accept-contact", "reject-contact", "request-disposition")
 _CARRIED_BY_TRYING = _CARRIED | {"timestamp"}
 
 
@@ -44,7 +46,8 @@ def trying(request: Request) -> Response:
 
 
 def _within_hop(request: Request, method: str, response: Response | None = None) -> Request:
-    """A request for the same hop and transaction: the topmost Via, Route, From, To, Call-ID and CSeq number of the first.
+    """A request for the same hop and transaction: the topmost Via, Route, From, To, Call-ID and CSeq number of the first, and what its
+    caller prefers.
 
     To is the response's where there is one.
     """
@@ -52,7 +55,7 @@ def _within_hop(request: Request, method: str, response: Response | None = None)
     # §7.3.1: what proxies read stands above the rest.
     headers.append("Via", request.via)
     headers.append("Max-Forwards", "70")
-    headers.carry(request.headers, "route", "from")
+    headers.carry(request.headers, "route", *_ROUTED_BY, "from")
     headers.carry(request.headers if response is None else response.headers, "to")
     headers.carry(request.headers, "call-id")
     headers.append("CSeq", f"{request.cseq.number} {method}")

@@ -299,3 +299,18 @@ async def test_a_request_for_another_domain_is_as_its_own_proxy_wants_it() -> No
         alice.ask("MESSAGE", other.uri, extra="Request-Disposition: recurse\nAccept-Contact: *;video;require;explicit")
         other.reply(await other.hears("MESSAGE"), 302, extra="Contact: <sip:x@192.0.2.66>")
         await alice.hears("302 MESSAGE")
+
+
+@simulated
+async def test_what_a_phone_says_when_it_registers_is_told_again_and_counts() -> None:
+    """RFC 3840 §6."""
+    async with House() as house:
+        alice, phone = await house.party("alice"), await house.party("phone")
+        features = ';audio;+sip.message="TRUE";methods="INVITE,BYE";description="<a; b>"'
+        phone.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{phone.uri}>;expires=600{features}")
+        assert features in (await phone.hears("200 REGISTER")).headers.text("Contact")
+        alice.ask("MESSAGE", extra="Accept-Contact: *;video;require;explicit")
+        await alice.hears("480 MESSAGE")
+        alice.ask("MESSAGE", extra='Accept-Contact: *;audio;description="<a; b>";require;explicit')
+        await answers(phone, "MESSAGE")
+        await alice.hears("200 MESSAGE")
