@@ -1,7 +1,6 @@
 """Who must prove who he is: REGISTER, requests that begin something, requests within a dialog (RFC 3261 §22, §10.3, §16.3 item 6)."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -216,11 +215,10 @@ async def test_strangers_where_they_are_let_in_reach_users_and_nobody_else() -> 
 
 
 @simulated
-async def test_a_request_that_the_routing_sends_back_to_ourselves_is_not_asked_twice(tmp_path: Path) -> None:
-    routes = tmp_path / "routes.py"
-    routes.write_text("def route(request):\n    if request.uri.user == 'support':\n        return Forward('sip:bob@example.com')\n")
-    async with guarded(routing=routes) as house:
+async def test_a_request_that_a_contact_sends_back_to_ourselves_is_not_asked_twice() -> None:
+    async with guarded() as house:
         house.names[DOMAIN] = [SERVER]
+        house.bind("support", f"sip:bob@{DOMAIN}")
         alice, bob = await guest(house, "alice"), await house.party("bob", q=1.0)
         await prove(alice, alice.request("MESSAGE", f"sip:support@{DOMAIN}"))
         bob.reply(await bob.hears("MESSAGE"), 200)

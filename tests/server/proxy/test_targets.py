@@ -3,7 +3,9 @@
 import pytest
 
 from ringback.server.config import RelayConfig
+from ringback.server.proxy.routing import Forward
 from tests.server.party import OVER_TLS, SERVER, House, simulated
+from tests.server.proxy.deciding import answers, decide
 
 
 @pytest.mark.parametrize(
@@ -128,3 +130,52 @@ async def test_where_no_domain_is_named_each_request_is_for_who_registered_that_
         alice.ask("MESSAGE", f"sip:bob@{bob.host}")
         await alice.hears("404 MESSAGE")
         await bob.hears_nothing()
+
+
+# Users of ours, named by a decision.
+
+
+@simulated
+async def test_a_user_of_ours_is_called_at_all_phones_without_asking_the_dns() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        desk, mobile = await house.party("desk", q=1.0, aor="ann"), await house.party("mobile", q=0.5, aor="ann")
+        bob = await house.party("bob", q=1.0)
+        decide(house, Forward("sip:ann@example.com", "sip:nobody@example.com", "sip:bob@example.com", one_by_one=True, ring_for=10))
+        alice.ask()
+        await alice.hears("100 INVITE")
+        for phone in (desk, mobile):
+            invite = await phone.hears("INVITE")
+            assert invite.uri_text == phone.uri
+            phone.reply(invite, 486)
+            await phone.hears("ACK")
+        await answers(bob)
+        await alice.hears("200 INVITE")
+
+
+@simulated
+async def test_where_no_user_of_ours_has_a_phone_nobody_is_there() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        decide(house, Forward("sip:nobody@example.com"))
+        alice.ask("MESSAGE")
+        await alice.hears("404 MESSAGE")
+        decide(house, Forward("sip:nobody@example.com", else_={"unregistered": Forward("sip:bob@example.com")}))
+        alice.ask("MESSAGE")
+        await answers(bob, "MESSAGE")
+        await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_another_port_or_a_maddr_says_itself_where_to_go() -> None:
+    async with House() as house:
+        alice = await house.party("alice")
+        voicemail = await house.party("voicemail", "192.0.2.7", port=5080)
+        house.names["example.com"] = ["192.0.2.7"]
+        for uri in ("sip:box@example.com:5080", "sip:box@example.com:5080;maddr=192.0.2.7"):
+            decide(house, Forward(uri))
+            alice.ask("MESSAGE")
+            message = await voicemail.hears("MESSAGE")
+            assert message.uri_text == uri
+            voicemail.reply(message, 200)
+            await alice.hears("200 MESSAGE")

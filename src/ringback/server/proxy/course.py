@@ -174,6 +174,15 @@ class Course:
                 self.follow(preferred, request, now)
                 return
             steps = preferred
+        if not all(one.aor or one.route or one.flow for step in steps for one in step) and "route" not in request.headers.keys:
+            steps = self._at_home(steps, request)
+            if not steps:
+                onward = self._unless_nobody(Reject(404))
+                if onward is None:
+                    context.answer_refused(request, now)
+                else:
+                    self.follow(onward, request, now)
+                return
         self._steps = self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps
         context.proxy.keep(context, request, now)
         if context.is_invite and context.proxy.tells_ended:
@@ -182,6 +191,19 @@ class Course:
             if context.proxy.tells_trail and context.may_lead is None:
                 self._lead_on(forward, request)
             self._fork(self._steps.pop(0), self._breadth, request, now)
+
+    def _at_home(self, steps: list[list[Destination]], request: Request) -> list[list[Destination]]:
+        """The steps with the phones of our users in place of their names: nobody of a domain served here is looked for in the DNS."""
+        phones_of = self._context.proxy.phones_of
+        found = []
+        for step in steps:
+            at_home = []
+            for one in step:
+                phones = None if one.aor or one.route or one.flow else phones_of(one.uri, request)
+                at_home += [one] if phones is None else phones
+            if at_home:
+                found.append(at_home)
+        return found
 
     def _lead_on(self, forward: Forward, request: Request) -> None:
         """Remembers what the next targets and the caller are told of the way so far (RFC 7044, RFC 5806)."""

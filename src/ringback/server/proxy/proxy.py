@@ -351,8 +351,24 @@ class Proxy:
         text = request_uri(str(uri))
         if self._domains.place(text).aor is None:
             return [Destination(text)] if self._may_relay(uri) else None
+        return self._located(text, request) or None
+
+    def phones_of(self, text: str, request: Request) -> list[Destination] | None:
+        """The phones of a user of ours, none where none is registered; None where the URI is no user's.
+
+        A URI with a port that is not ours, or a maddr, says itself where to go: voicemail on the same host, for one.
+        """
+        try:
+            uri = self._domains.place(text).uri
+        except SipParseError:
+            return None
+        if not isinstance(uri, SipUri) or uri.user_text is None or uri.maddr is not None or not self._domains.is_ours(uri):
+            return None
+        return self._located(text, request) if uri.port is None or self._domains.is_own_address(uri) else None
+
+    def _located(self, text: str, request: Request) -> list[Destination]:
         located = self.resolve(Location(text), request, lambda decision, now: None)
-        return [one for step in located.steps() for one in step] if isinstance(located, Forward) else None
+        return [one for step in located.steps() for one in step] if isinstance(located, Forward) else []
 
     def open_flow(self, way: Flow | str) -> Flow | None:
         """A flow, or the one of this name, while something can be sent over it."""
