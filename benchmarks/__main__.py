@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALONE = ("parser", "transactions", "proxy", "memory", "idle")
+ALONE = ("parser", "transactions", "proxy", "memory", "idle", "connections")
 WITH_PEERS = ("calls", "agents", "soak")
 ROOT = Path(__file__).resolve().parents[1]
 
