@@ -1,10 +1,11 @@
 """CPU per call (or per REGISTER) of the running server, driven by SIPp on loopback, in turn with Kamailio where it is installed.
 
-    ./dev bench calls [--work call|register|register-durable] [--rate N] [--calls N] [--pairs N] [--no-peer]
+    ./dev bench calls [--work call|register|register-durable] [--transport udp|tcp|tls] [--rate N] [--calls N] [--pairs N] [--no-peer]
 
 Each run is a fresh process and a fresh folder. A call is INVITE 100 180 200 ACK BYE 200 through a record-routing, transaction-stateful
-proxy with a location lookup. The exit status is 1 where a call failed. Needs sipp (Debian: sip-tester); the peer needs kamailio,
-and kamailio-sqlite-modules with sqlite3 for register-durable.
+proxy with a location lookup; caller and callee use the same transport, over TCP and TLS one connection each. The exit status is 1 where a
+call failed. Needs sipp (Debian: sip-tester), and stunnel4 for TLS; the peer needs kamailio, kamailio-sqlite-modules with sqlite3 for
+register-durable, and kamailio-tls-modules for TLS.
 """
 
 import argparse
@@ -20,11 +21,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.certificate import certify
 from benchmarks.processes import LOOPBACK, cpu_seconds, free_port, memory_kb, start, stop, wait_until_answering
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 QUIET: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 Command = Callable[[int, Path], list[str]]
+
+TRANSPORTS = {"udp": "u1", "tcp": "t1", "tls": "t1"}
+"""What SIPp speaks: Debian's knows no TLS, so it speaks TCP to a stunnel that speaks TLS with the server."""
+
+TUNNELS = """\
+foreground = yes
+pid =
+[caller]
+client = yes
+accept = {host}:{near}
+connect = {host}:{server}
+[callee]
+cert = certificate.pem
+key = key.pem
+accept = {host}:{far}
+connect = {host}:{callee}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +63,43 @@ class Result:
     """Proportional memory the run added, kB."""
 
 
-def ours(work: str) -> Command:
+def stream_port(port: int, transport: str) -> int:
+    """Where TCP or TLS is listened on beside UDP: TCP at the same port, TLS at the next, as by default."""
+    return port + (transport == "tls")
+
+
+def ours(work: str, transport: str) -> Command:
     """This tree's server."""
 
     def command(port: int, folder: Path) -> list[str]:
         program = str(Path(sys.executable).with_name("ringback"))
         data = str(folder / "data") if work == "register-durable" else ":memory:"
         options = ["--auth", "none", "--domain", "example.test", "--listen", f"udp://{LOOPBACK}:{port}", "--data", data]
+        if transport == "tls":
+            # The callee's certificate is the server's own, which does not name an address: as the peer, this asks for none.
+            (folder / "server.toml").write_text('[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\nverify = false\n', "utf-8")
+            options += ["--config", str(folder / "server.toml"), "--listen", f"tls://{LOOPBACK}:{stream_port(port, transport)}"]
         return [program, "serve", *options]
 
     return command
 
 
-def kamailio(work: str) -> Command:
+def kamailio(work: str, transport: str) -> Command:
     """The peer, with one worker and its faster allocator; write-through to SQLite for register-durable."""
 
     def command(port: int, folder: Path) -> list[str]:
         is_durable = work == "register-durable"
-        text = (SCENARIOS / "kamailio.cfg").read_text("utf-8").replace("@PORT@", str(port)).replace("@FOLDER@", str(folder))
-        text = text.replace("@DURABLE@", "" if is_durable else "# ").replace("@MEMORY@", "# " if is_durable else "")
+        switches = {
+            "DURABLE": is_durable,
+            "MEMORY": not is_durable,
+            "DATAGRAM": transport == "udp",
+            "STREAM": transport != "udp",
+            "TLS": transport == "tls",
+        }
+        values = {"PORT": port, "FOLDER": folder, "TRANSPORT": transport, "STREAM_PORT": stream_port(port, transport)}
+        text = (SCENARIOS / "kamailio.cfg").read_text("utf-8")
+        for name, value in (*((name, "" if is_on else "# ") for name, is_on in switches.items()), *values.items()):
+            text = text.replace(f"@{name}@", str(value))
         configuration = folder / "kamailio.cfg"
         configuration.write_text(text, "utf-8")
         if is_durable:
@@ -91,13 +128,19 @@ def wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
         process.wait()
 
 
-def measure(command: Command, work: str, rate: int, calls: int) -> Result:
+def measure(command: Command, work: str, transport: str, rate: int, calls: int) -> Result:
     """One run against a fresh server."""
     folder = Path(tempfile.mkdtemp(prefix="ringback-bench-"))
-    server = callee = None
+    server = callee = tunnel = None
     try:
-        port = free_port()
-        target = f"{LOOPBACK}:{port}"
+        port, callee_port = free_port(), free_port()
+        near, far = stream_port(port, transport), callee_port
+        if transport == "tls":
+            near, far = free_port(), free_port()
+            certify(folder, "example.test")
+            tunnels = TUNNELS.format(host=LOOPBACK, near=near, server=stream_port(port, transport), far=far, callee=callee_port)
+            (folder / "stunnel.conf").write_text(tunnels, "utf-8")
+            tunnel = subprocess.Popen(["stunnel4", "stunnel.conf"], cwd=folder, **QUIET)
         with (folder / "server.log").open("wb") as log:
             server = start(command(port, folder), log)
         try:
@@ -105,12 +148,16 @@ def measure(command: Command, work: str, rate: int, calls: int) -> Result:
         except RuntimeError as error:
             raise SystemExit(f"bench: {error}\n{(folder / 'server.log').read_text('utf-8', 'replace')}") from error
         time.sleep(0.5)
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        keys = ["-key", "contact_params", parameter, "-key", "contact", f"{LOOPBACK}:{far}{parameter}"]
+        way = ["-t", TRANSPORTS[transport], *keys]
+        target = f"{LOOPBACK}:{near}"
         users = folder / "users.csv"
         if work == "call":
-            callee_port = free_port()
-            users.write_text(f"SEQUENTIAL\nbob;{callee_port}\n", "utf-8")
-            wait(sipp(folder, target, "-sf", SCENARIOS / "register.xml", "-inf", users, "-m", 1), 10)
-            callee = sipp(folder, "-sf", SCENARIOS / "callee.xml", "-p", callee_port, "-m", calls)
+            users.write_text(f"SEQUENTIAL\nbob;{far}\n", "utf-8")
+            # Over UDP: who registers over TLS is called down that connection, and SIPp's would be gone.
+            wait(sipp(folder, f"{LOOPBACK}:{port}", *keys, "-sf", SCENARIOS / "register.xml", "-inf", users, "-m", 1), 10)
+            callee = sipp(folder, *way, "-sf", SCENARIOS / "callee.xml", "-p", callee_port, "-m", calls)
             time.sleep(0.3)
             scenario: list[object] = ["-sf", SCENARIOS / "caller.xml"]
         else:
@@ -118,12 +165,12 @@ def measure(command: Command, work: str, rate: int, calls: int) -> Result:
             scenario = ["-sf", SCENARIOS / "register.xml", "-inf", users]
         statistic = ["-trace_stat", "-stf", "stat.csv", "-fd", 1, "-trace_rtt", "-rtt_freq", 50]
         memory, cpu, begin = memory_kb(server.pid), cpu_seconds(server.pid), time.monotonic()
-        wait(sipp(folder, target, *scenario, "-r", rate, "-m", calls, "-l", 200_000, *statistic), calls / rate + 15)
+        wait(sipp(folder, target, *way, *scenario, "-r", rate, "-m", calls, "-l", 200_000, *statistic), calls / rate + 15)
         wall, cpu, memory = time.monotonic() - begin, cpu_seconds(server.pid) - cpu, memory_kb(server.pid) - memory
         return _result(folder, calls, cpu, wall, memory)
     finally:
-        stop(callee)
-        stop(server)
+        for process in (callee, tunnel, server):
+            stop(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -161,6 +208,7 @@ def main(arguments: list[str]) -> int:
     """Runs the pairs and prints the median ratio."""
     parser = argparse.ArgumentParser(prog="./dev bench calls", description="CPU per call, beside Kamailio.")
     parser.add_argument("--work", choices=["call", "register", "register-durable"], default="call")
+    parser.add_argument("--transport", choices=list(TRANSPORTS), default="udp")
     parser.add_argument("--rate", type=int, default=800, help="calls (registrations) per second")
     parser.add_argument("--calls", type=int, default=4000, help="calls of each run")
     parser.add_argument("--pairs", type=int, default=3, help="runs of each server")
@@ -169,20 +217,23 @@ def main(arguments: list[str]) -> int:
     if shutil.which("sipp") is None:
         print("bench: sipp is not installed (Debian: sip-tester)", file=sys.stderr)
         return 2
+    if chosen.transport == "tls" and shutil.which("stunnel4") is None:
+        print("bench: stunnel4 is not installed", file=sys.stderr)
+        return 2
     has_peer = shutil.which("kamailio") is not None and not chosen.no_peer
     if not has_peer:
         print("Ringback alone: compare these figures with nothing but another run on this machine.")
     failures, ratios = 0, []
     for _ in range(chosen.pairs):
-        mine = measure(ours(chosen.work), chosen.work, chosen.rate, chosen.calls)
+        mine = measure(ours(chosen.work, chosen.transport), chosen.work, chosen.transport, chosen.rate, chosen.calls)
         show("ringback", chosen.work, mine)
         failures += mine.failed
         if has_peer:
-            theirs = measure(kamailio(chosen.work), chosen.work, chosen.rate, chosen.calls)
+            theirs = measure(kamailio(chosen.work, chosen.transport), chosen.work, chosen.transport, chosen.rate, chosen.calls)
             show("kamailio", chosen.work, theirs)
             if theirs.failed == 0:
                 ratios.append(mine.cpu / theirs.cpu)
     if ratios:
         spread = f"min {min(ratios):.2f}, max {max(ratios):.2f}, {len(ratios)} pairs"
-        print(f"CPU per {chosen.work}, ringback ÷ kamailio: median {statistics.median(ratios):.2f} ({spread})")
+        print(f"CPU per {chosen.work} over {chosen.transport}, ringback ÷ kamailio: median {statistics.median(ratios):.2f} ({spread})")
     return 1 if failures else 0

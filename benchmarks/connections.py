@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.certificate import certify
 from benchmarks.processes import LOOPBACK, free_port, memory_kb, start, stop, wait_until_answering
 
 COUNTS = {"tcp": 5_000, "tls": 1_000}
@@ -49,23 +50,11 @@ def configuration(folder: Path, transport: str, port: int) -> Path:
         "tcp_connections_per_source = 1_000_000",
     ]
     if transport == "tls":
-        certify(folder)
+        certify(folder, _DOMAIN)
         lines += ["[tls]", 'certificate = "certificate.pem"', 'key = "key.pem"']
     file = folder / "server.toml"
     file.write_text("\n".join(lines), "utf-8")
     return file
-
-
-def certify(folder: Path) -> None:
-    """A certificate for the domain, its key, and whom a client has to trust."""
-    import trustme
-
-    authority = trustme.CA()
-    issued = authority.issue_cert(_DOMAIN)
-    issued.private_key_pem.write_to_path(str(folder / "key.pem"))
-    for index, blob in enumerate(issued.cert_chain_pems):
-        blob.write_to_path(str(folder / "certificate.pem"), append=index > 0)
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
 
 
 def connector(folder: Path, transport: str, port: int) -> Callable[[], socket.socket]:
