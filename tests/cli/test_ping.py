@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 from websockets.sync.server import ServerConnection, serve
 
+from ringback.address import Target
 from ringback.cli.main import main
 from ringback.message.message import Request
 from ringback.message.parser import parse_datagram
+from ringback.testing import Names
+from ringback.transport.resolver.records import Srv
 from tests.cli.peer import response, tcp_peer, udp_peer
 
 
@@ -210,12 +213,30 @@ def test_a_question_that_cannot_be_asked_is_2(arguments: list[str], line: str) -
 
 
 def test_a_name_that_does_not_exist_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr("ringback.transport.resolver.resolver.NameServers", Names)
     result = ping("sip:example.invalid")
-    assert (result.exit_code, result.output) == (2, "ringback: example.invalid: Name or service not known\n")
+    line = "ringback: example.invalid: no SIP server is known there; ringback resolve shows what the DNS says\n"
+    assert (result.exit_code, result.output) == (2, line)
+
+
+def test_a_domain_is_asked_where_the_dns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3263: and at its next server where the first cannot be reached from here."""
+    names = Names()
+    names.add("one.example.com", "2001:db8::1", "127.0.0.1")
+    monkeypatch.setattr("ringback.transport.resolver.resolver.NameServers", lambda: names)
+    with udp_peer(lambda request: [response(request)]) as (port, heard):
+        names.add("_sip._udp.example.com", Srv(0, 0, port, "one.example.com"))
+        monkeypatch.setattr("ringback.cli.pinger.local_address", only_ipv4)
+        result = ping("sip:example.com")
+    assert result.exit_code == 0
+    assert f"OPTIONS sip:example.com at UDP 127.0.0.1:{port}" in result.output
+    assert len(heard) == 1
+
+
+def only_ipv4(target: Target) -> str:
+    if ":" in target.host:
+        raise OSError(101, "Network is unreachable")
+    return "127.0.0.1"
 
 
 def test_no_way_to_the_target_is_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from ringback.cli.message import message
 from ringback.cli.ping import ping
 from ringback.cli.refer import refer
 from ringback.cli.register import register
+from ringback.cli.resolve import resolve
 from ringback.cli.serve import serve
 from ringback.cli.subscribe import subscribe
 from ringback.cli.user import user
@@ -24,6 +25,7 @@ main.add_command(serve)
 main.add_command(user)
 main.add_command(ctl)
 main.add_command(ping)
+main.add_command(resolve)
 main.add_command(call)
 main.add_command(answer)
 main.add_command(register)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ringback.address import DEFAULT_PORTS, SECURE, Target, host_port
+from ringback.address import DEFAULT_PORTS, Endpoint, Target, host_port
 from ringback.cli.fault import Fault
 from ringback.cli.tls_options import contexts, tls_options
 from ringback.cli.transports import TRANSPORTS
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ringback.cli.pinger import Answer
     from ringback.transport.tls import Contexts
 
+_SPOKEN = ("UDP", "TCP", "TLS")
 _SHOWN = ("Allow", "Accept", "Supported", "Server", "User-Agent", "Contact", "Warning", "Retry-After")
 
 
@@ -96,14 +96,18 @@ async def _ping(
 ) -> int:
     from ringback.cli.pinger import Pinger
 
-    target = await find_target(uri, transport)
+    targets = await find_targets(uri, transport)
     console = Console(highlight=False, soft_wrap=True)
+    while True:
+        target = targets.pop(0)
+        try:
+            pinger = await Pinger.open(target, tls)
+            break
+        except OSError as error:
+            if not targets:
+                raise Fault(f"{host_port(target.host, target.port)} cannot be reached from here: {error.strerror or error}") from None
     if not is_json:
         console.print(Text(f"OPTIONS {printable(str(uri))} at {target.transport} {host_port(target.host, target.port)}", "dim"))
-    try:
-        pinger = await Pinger.open(target, tls)
-    except OSError as error:
-        raise Fault(f"{host_port(target.host, target.port)} cannot be reached from here: {error.strerror or error}") from None
     answers = []
     loop = asyncio.get_running_loop()
     try:
@@ -121,8 +125,10 @@ async def _ping(
     return max(answer.exit_code for answer in answers)
 
 
-async def find_target(uri: SipUri, transport: str | None) -> Target:
-    """Where to ask: numeric hosts and localhost at once, other names from the system's resolver. Raises `Fault`."""
+async def find_targets(uri: SipUri, transport: str | None) -> list[Target]:
+    """Where to ask, the best first: numeric hosts and localhost at once, other names by DNS (RFC 3263). Raises `Fault`."""
+    from ringback.transport.resolver import Resolver
+
     name = (transport or uri.transport or "udp").upper()
     if uri.scheme == "sips":
         if transport not in (None, "tls", "wss"):
@@ -130,15 +136,25 @@ async def find_target(uri: SipUri, transport: str | None) -> Target:
         name = "WSS" if name in ("WS", "WSS") else "TLS"
     if name not in DEFAULT_PORTS:
         raise Fault(f"the transport {printable(name.lower())} is unknown; allowed are {', '.join(TRANSPORTS)}")
-    host = uri.maddr or uri.host
-    port = uri.port or DEFAULT_PORTS[name]
-    if host == "localhost":
-        host = "127.0.0.1"
+    uri = uri.copy()
+    if transport is not None:
+        uri.params["transport"] = transport
+    if uri.host == "localhost":
+        uri.params.setdefault("maddr", "127.0.0.1")
+    resolver = Resolver()
+    # Who does not ask for WebSocket is not led there.
+    resolver.speak([Endpoint(spoken, host, 0) for spoken in {*_SPOKEN, name} for host in ("0.0.0.0", "::")])
+    found: asyncio.Future[list[Target]] = asyncio.get_running_loop().create_future()
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        raise Fault(f"{printable(host)}: {getattr(error, 'strerror', None) or 'no host name'}") from None
-    return Target(name, str(found[0][4][0]), port, domain=uri.host if name in SECURE else None)
+        targets = resolver.known(str(uri), 0.0)
+        if targets is None:
+            resolver.ask(str(uri), found.set_result)
+            targets = await found
+    finally:
+        resolver.close()
+    if not targets:
+        raise Fault(f"{printable(uri.maddr or uri.host)}: no SIP server is known there; ringback resolve shows what the DNS says")
+    return list(targets)
 
 
 def _tell(console: Console, number: int, answer: Answer, target: Target, is_json: bool, is_first: bool) -> None:

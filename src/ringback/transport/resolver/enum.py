@@ -8,7 +8,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.grammar import ascii_lower, ascii_upper
 from ringback.message.uri import SipUri, parse_uri
 from ringback.transport.resolver.expression import Expression, ExpressionError
-from ringback.transport.resolver.inquiry import Inquiry
+from ringback.transport.resolver.inquiry import Asked, Inquiry, has_faults, holding
 from ringback.transport.resolver.lookups import Found, Lookups
 from ringback.transport.resolver.records import Naptr
 
@@ -118,15 +118,21 @@ class Enum:
         """Asks and calls `resolved(uris)` once they are known, never at once; the list is empty where the number has none."""
         self._numbers.ask(number, resolved)
 
-    async def _look(self, number: str) -> Found[list[str]]:
+    async def look(self, number: str) -> tuple[list[str], list[Asked]]:
+        """Asks for a number, whatever is known; gives its URIs, and every question with its answer."""
         uris: list[str] = []
-        inquiries = []
+        asked: list[Asked] = []
         for suffix in self.suffixes:
-            inquiries.append(self._inquire())
-            await self._collect(inquiries[-1], domain_of(number, suffix), number, uris)
+            inquiry = self._inquire()
+            await self._collect(inquiry, domain_of(number, suffix), number, uris)
+            asked += inquiry.asked
             if uris:
                 break
-        return Found(uris, min(inquiry.holds for inquiry in inquiries), any(inquiry.has_faults for inquiry in inquiries))
+        return uris, asked
+
+    async def _look(self, number: str) -> Found[list[str]]:
+        uris, asked = await self.look(number)
+        return Found(uris, holding(asked), has_faults(asked))
 
     async def _collect(self, inquiry: Inquiry, domain: str, number: str, uris: list[str]) -> None:
         """Adds what the records of a domain make of a number, in their order; those that only lead on are followed where they stand."""

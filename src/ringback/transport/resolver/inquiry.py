@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple
 
 from ringback.transport.resolver.records import Answer, Naptr, Questions, R, Srv, UnansweredError
@@ -38,6 +38,16 @@ class Asked(NamedTuple):
         return _NONE_FOR if ttl is None else min(max(ttl, _SHORTEST), _LONGEST)
 
 
+def holding(asked: Sequence[Asked]) -> float:
+    """For how many seconds what was found counts: as long as each answer that it was made of."""
+    return min((one.holds for one in asked), default=_LONGEST)
+
+
+def has_faults(asked: Sequence[Asked]) -> bool:
+    """Whether a question was not answered."""
+    return any(one.fault is not None for one in asked)
+
+
 class Inquiry:
     """Questions, each noted in `asked`; one that is not answered counts as answered by nothing."""
 
@@ -46,16 +56,6 @@ class Inquiry:
         self.asked: list[Asked] = []
         self._questions = questions
         self._patience = patience
-
-    @property
-    def holds(self) -> float:
-        """For how many seconds what was found counts: as long as each answer that it was made of."""
-        return min((asked.holds for asked in self.asked), default=_LONGEST)
-
-    @property
-    def has_faults(self) -> bool:
-        """Whether a question was not answered."""
-        return any(asked.fault is not None for asked in self.asked)
 
     async def naptr(self, name: str) -> Answer[Naptr]:
         """The NAPTR records of a name."""

@@ -11,7 +11,7 @@ from math import inf
 from ringback.address import Endpoint, Target
 from ringback.transport.resolver.failures import Failures
 from ringback.transport.resolver.hop import Hop, numeric_host
-from ringback.transport.resolver.inquiry import Inquiry
+from ringback.transport.resolver.inquiry import Asked, Inquiry, has_faults, holding
 from ringback.transport.resolver.lookups import MOST_REMEMBERED, Found, Lookups, Remembered
 from ringback.transport.resolver.nameservers import NameServers
 from ringback.transport.resolver.preference import EVERYWHERE, Source, source
@@ -39,7 +39,7 @@ class Resolver:
         self._chance = chance or secrets.SystemRandom().random
         self._speaking: Speaking = dict.fromkeys(_PREFERENCE, EVERYWHERE)
         self._uris: dict[str, Remembered[Way]] = {}
-        self._ways = Lookups(self._walk, Way(()))
+        self._ways = Lookups(self._find, Way(()))
         self._failures = Failures()
 
     def inquiry(self) -> Inquiry:
@@ -100,12 +100,15 @@ class Resolver:
             host = numeric_host(hop.name)
             if host is None:
                 return None
-            transport = hop.transport or default_transport(self._speaking, is_secure=hop.is_secure)
-            known = Remembered(Way([Choice(0, 0, (hop.target(transport, host),))]), inf, inf)
+            known = Remembered(self._numeric(hop, host), inf, inf)
         if len(self._uris) >= MOST_REMEMBERED:
             self._uris.clear()
         self._uris[text] = known
         return known
+
+    def _numeric(self, hop: Hop, host: str) -> Way:
+        transport = hop.transport or default_transport(self._speaking, is_secure=hop.is_secure)
+        return Way([Choice(0, 0, (hop.target(transport, host),))])
 
     def ask(self, text: str, resolved: Resolved) -> None:
         """Looks for the way and calls `resolved(targets)` once it is known; an empty list says that the URI leads nowhere.
@@ -120,10 +123,19 @@ class Resolver:
 
         self._ways.ask(Hop.of(text), found)
 
-    async def _walk(self, hop: Hop) -> Found[Way]:
+    async def look(self, text: str) -> tuple[Way, list[Asked]]:
+        """Asks for the way of a URI, whatever is known of it; gives it, and every question with its answer. Raises `SipParseError`."""
+        hop = Hop.of(text)
+        host = numeric_host(hop.name)
+        return (self._numeric(hop, host), []) if host is not None else await self._walk(hop)
+
+    async def _walk(self, hop: Hop) -> tuple[Way, list[Asked]]:
         inquiry = self.inquiry()
-        way = await Walk(hop, inquiry, self._speaking).way()
-        return Found(way, inquiry.holds, inquiry.has_faults)
+        return await Walk(hop, inquiry, self._speaking).way(), inquiry.asked
+
+    async def _find(self, hop: Hop) -> Found[Way]:
+        way, asked = await self._walk(hop)
+        return Found(way, holding(asked), has_faults(asked))
 
     def failed(self, target: Target, now: float, retry_after: float | None = None) -> None:
         """Takes note that a server could not be reached, did not answer or said 503: for 30 s others are tried before it (RFC 3263 §4.3).

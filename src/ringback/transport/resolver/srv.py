@@ -22,24 +22,25 @@ class Choice(NamedTuple):
 class Way:
     """Where a URI leads: the servers, and in which order they are tried."""
 
-    __slots__ = ("_choices", "fixed")
+    __slots__ = ("choices", "fixed")
 
     def __init__(self, choices: Sequence[Choice]) -> None:
         """`choices` stand by rank."""
-        self._choices = tuple(sorted(choices, key=lambda choice: choice.rank))
-        ranks = [choice.rank for choice in self._choices]
+        self.choices = tuple(sorted(choices, key=lambda choice: choice.rank))
+        """Every server."""
+        ranks = [choice.rank for choice in self.choices]
         self.fixed: list[Target] | None = None
         """Every target, best first, where chance has no say."""
         if len(set(ranks)) == len(ranks):
-            self.fixed = _targets(self._choices)
+            self.fixed = _targets(self.choices)
 
     def targets(self, chance: Chance) -> list[Target]:
         """Every target once, in the order in which to try them; `chance` draws among servers of one priority."""
         if self.fixed is not None:
             return self.fixed
         drawn: list[Choice] = []
-        for rank in dict.fromkeys(choice.rank for choice in self._choices):
-            drawn += _drawn([choice for choice in self._choices if choice.rank == rank], chance)
+        for rank in dict.fromkeys(choice.rank for choice in self.choices):
+            drawn += _drawn([choice for choice in self.choices if choice.rank == rank], chance)
         return _targets(drawn)
 
 
