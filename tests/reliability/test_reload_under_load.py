@@ -2,11 +2,19 @@
 
 import asyncio
 import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ringback.server.control import ControlError, ask
+from tests.interop.ports import free_port
+from tests.interop.running import PATIENCE
 from tests.interop.server import RunningServer
+from tests.interop.wire import DOMAIN, request
 from tests.reliability.numbered import Numbered
+from tests.transport.tls.authority import Authority
 
 _ROUTES = "def route(request):\n    return None\n"
 
@@ -36,11 +44,32 @@ BROKEN = (
 ROUTING = 'routing = "routes.py"\n'
 
 
+@contextmanager
+def connected(authority: Authority, port: int, name: str) -> Iterator[ssl.SSLSocket]:
+    """A connection over TLS to a server that shows a certificate of this name."""
+    context = ssl.create_default_context(cafile=authority.file)
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE) as sock,
+        context.wrap_socket(sock, server_hostname=name) as tls,
+    ):
+        yield tls
+
+
+def is_answered(tls: ssl.SSLSocket) -> bool:
+    """Whether OPTIONS gets its 200."""
+    tls.sendall(request("OPTIONS", f"sip:{DOMAIN}", ("127.0.0.1", 5061), transport="TLS").encode())
+    return tls.recv(65_536).startswith(b"SIP/2.0 200 OK\r\n")
+
+
 def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, long_form: bool) -> None:
     reloads, rate = (100, 1_000) if long_form else (20, 400)
     file, routes = tmp_path / "ringback.toml", tmp_path / "routes.py"
     routes.write_text(_ROUTES)
     server = RunningServer(tmp_path, config=ROUTING + GOOD.format(10, 10, 1))
+    authority = Authority(tmp_path)
+    files = authority.issue("DNS:before.example", file="pbx")
+    secured = free_port()
+    server.command += ["--listen", f"tls://127.0.0.1:{secured}", "--tls-certificate", str(files.certificate), "--tls-key", str(files.key)]
     path = server.data / "control.sock"
 
     async def reload() -> str:
@@ -51,7 +80,7 @@ def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, l
             return str(error)
         return ""
 
-    async def reloading(numbered: Numbered) -> None:
+    async def reloading(numbered: Numbered, held: ssl.SSLSocket) -> None:
         resident = 0
         for number in range(reloads):
             broken = BROKEN[number % len(BROKEN)]
@@ -61,7 +90,9 @@ def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, l
             routes.write_text("def route(request:\n")
             assert (await reload()).startswith(f"{routes}:1: ")
             routes.write_text(_ROUTES + "#" * number)
+            authority.issue(f"DNS:n{number}.example", file="pbx")
             assert not await reload()
+            assert is_answered(held), "a connection outlives certificates"
             # A few messages between two of them, whatever the machine's pace.
             enough = numbered.answered + 5
             async with asyncio.timeout(20):
@@ -76,8 +107,10 @@ def test_nothing_is_lost_while_the_configuration_is_read_again(tmp_path: Path, l
 
     server.start()
     try:
-        with Numbered(server.address, rate) as numbered:
-            asyncio.run(reloading(numbered))
+        with Numbered(server.address, rate) as numbered, connected(authority, secured, "before.example") as held:
+            asyncio.run(reloading(numbered, held))
+        with connected(authority, secured, f"n{reloads - 1}.example") as fresh:
+            assert is_answered(fresh)
         assert numbered.faults == [], server.running.account("was reloaded")
         assert numbered.answered == numbered.sent
         assert numbered.sent > reloads * 5
