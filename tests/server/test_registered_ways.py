@@ -1,5 +1,7 @@
 """Calls to phones that are reached in other ways than at their Contact: by Path, down their flow, by GRUU."""
 
+from pathlib import Path
+
 import pytest
 
 from ringback.message.fields.name_addr import NameAddr
@@ -7,6 +9,9 @@ from ringback.message.grammar import unquote
 from ringback.message.message import Request, Response
 from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import DomainConfig
+from ringback.server.location.binding import Binding
+from ringback.server.location.location import Location
+from ringback.server.store import Store
 from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
 
 HIDDEN = "10.0.0.5"
@@ -76,6 +81,23 @@ async def test_a14_with_its_connection_a_phone_is_gone_and_with_a_new_one_it_is_
         await register(again, transport="TCP", call_id="b")
         alice.ask("INVITE", f"sip:bob@{DOMAIN}")
         await answered(again, alice)
+
+
+@simulated
+async def test_connections_do_not_outlive_a_restart_and_what_was_registered_over_them_goes(tmp_path: Path) -> None:
+    aor = f"sip:bob@{DOMAIN}"
+    store = Store(tmp_path)
+    before = Location(store)
+    flows = [f"udp-{SERVER}-5060-192.0.2.7-5060", "tcp-7-0a1b2c3d", "udp-192.0.2.101-5060-192.0.2.7-5060"]
+    bindings = [
+        Binding(row, aor, f"sip:bob@{HIDDEN}", "", 1.0, before.clock() + 9_999, 9_999, "c", 1, flow=flow, instance=ONE, reg_id=row)
+        for row, flow in enumerate(flows, 1)
+    ]
+    before.update(aor, bindings, lambda error: None)
+    before.close()
+    store.close()
+    async with House(data=tmp_path, waits=False) as house:
+        assert [binding.reg_id for binding in house.server.location.registered(aor)] == [1]
 
 
 @simulated

@@ -129,6 +129,7 @@ class Server:
             self.transports.gather(config.transport.udp_round_ms / 1000)
             stack.attach(self.transports)
             await self._listen()
+            self._forget_flows()
             self.transports.watch(self._connection_closed)
             self._validity.watch()
             self.core.gateways.begin()
@@ -200,6 +201,12 @@ class Server:
     def _drop(self, flow: Flow, reason: str) -> None:
         """Closes a connection that is dead."""
         self.transports.drop(flow, reason)
+
+    def _forget_flows(self) -> None:
+        """What was registered over connections of an earlier run, or at an endpoint that is no more, is reached by nobody."""
+        for name in self.location.flows():
+            if self.flows.named(name) is None:
+                self.location.flow_lost(name)
 
     def _connection_closed(self, flow: Flow) -> None:
         """RFC 5626 §7: nobody is reached over a connection that is gone."""

@@ -1,6 +1,7 @@
 """A flow is lost (RFC 5626 §7): whatever was registered over it goes, at once and for good."""
 
 import sqlite3
+import sys
 
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
@@ -111,5 +112,47 @@ def test_a_store_that_fails_meanwhile_loses_it_later(store: Store) -> None:
         location.update(BOB, [binding(location, BOB)], answers)
         await until(lambda: len(answers) == 3)
         assert rows(store, "aor") == [BOB]
+
+    on_loop(test, store)
+
+
+def test_a_registration_after_the_loss_is_another_matter(store: Store) -> None:
+    """A flow of datagrams can be lost, and found again."""
+
+    async def test(location: Location) -> None:
+        answers = Answers()
+        location.update(ALICE, [binding(location, flow="udp")], answers)
+        location.flow_lost("udp")
+        again = binding(location, flow="udp")
+        location.update(ALICE, [again], answers)
+        await until(lambda: len(answers) == 2 and location._writing is None and not location._staged)
+        assert list(location.lookup(ALICE)) == [again]
+        assert rows(store, "id") == [again.row]
+        assert not location._lost
+
+    on_loop(test, store)
+
+
+def test_ten_thousand_connections_lost_at_once_cost_no_more_than_each_by_itself(store: Store) -> None:
+    async def test(location: Location) -> None:
+        answers = Answers()
+        for n in range(10_000):
+            location.update(f"sip:{n}@x", [binding(location, f"sip:{n}@x", flow=f"tcp-{n}")], answers)
+        await until(lambda: len(answers) == 10_000)
+        location.update(ALICE, [binding(location)], answers)
+        steps = 0
+
+        def count(_frame: object, event: str, _arg: object) -> None:
+            nonlocal steps
+            steps += event == "call"
+
+        sys.setprofile(count)
+        try:
+            for n in range(10_000):
+                location.flow_lost(f"tcp-{n}")
+        finally:
+            sys.setprofile(None)
+        assert steps < 300_000
+        await until(lambda: len(location) == 1 and rows(store, "aor") == [ALICE])
 
     on_loop(test, store)

@@ -28,9 +28,10 @@ class LocationFull(StoreUnavailable):
 
 
 class _Update:
-    __slots__ = ("aor", "bindings", "committed")
+    __slots__ = ("aor", "bindings", "committed", "number")
 
-    def __init__(self, aor: str, bindings: tuple[Binding, ...], committed: Committed) -> None:
+    def __init__(self, number: int, aor: str, bindings: tuple[Binding, ...], committed: Committed) -> None:
+        self.number = number
         self.aor = aor
         self.bindings = bindings
         self.committed = committed
@@ -94,6 +95,9 @@ class Location:
 
         self._staged: dict[str, tuple[Binding, ...]] = {}
         self._updates: list[_Update] = []
+        self._last_update = 0
+        # Flows lost while something was under way: what was staged until then may bring bindings over them.
+        self._lost: dict[str, int] = {}
         self._rows: dict[int, Binding | None] = {}
         # What the store lacks of the index, whether or not any update succeeds: expired rows, rows of a commit given up.
         self._owed: dict[int, Binding | None] = {}
@@ -190,17 +194,27 @@ class Location:
 
         `lookup` sees at once that they are gone, and no later failure of the store brings them back.
         """
-        lost = {binding.aor for binding in self._index.over(flow)}
-        lost.update(aor for aor, bindings in self._staged.items() if any(binding.flow == flow for binding in bindings))
-        for aor in lost:
-            gone = [binding.row for binding in self._by_aor.get(aor, ()) if binding.flow == flow]
-            self.update(aor, [b for b in self.staged(aor) if b.flow != flow], partial(self._forget, gone))
-            self._index.put(aor, tuple([b for b in self._by_aor.get(aor, ()) if b.flow != flow]))
+        if self._staged:
+            self._lost[flow] = self._last_update
+        self._drop(set(self._index.over(flow)))
+
+    def _drop(self, lost: set[Binding]) -> None:
+        for aor in {binding.aor for binding in lost}:
+            gone = [binding.row for binding in self._by_aor.get(aor, ()) if binding in lost]
+            self.update(aor, [b for b in self.staged(aor) if b not in lost], partial(self._forget, gone))
+            self._index.put(aor, tuple([b for b in self._by_aor.get(aor, ()) if b not in lost]))
 
     def _forget(self, rows: list[int], error: Exception | None) -> None:
         if error is not None and self._store is not None:
             # A row that lives on with another flow is written again by what made it so.
             self._owed.update(dict.fromkeys(rows))
+
+    def _drop_late(self, updates: list[_Update]) -> None:
+        """What was committed over flows that were lost while it was under way goes as well."""
+        lost = self._lost
+        settled = updates[-1].number if updates else 0
+        self._lost = {flow: number for flow, number in lost.items() if number > settled}
+        self._drop({b for update in updates for b in update.bindings if b.flow and lost.get(b.flow, 0) >= update.number})
 
     def new_row(self) -> int:
         """A row for a binding that refreshes none."""
@@ -234,7 +248,8 @@ class Location:
         if bindings is not before:
             self._stage(before, bindings)
         self._staged[aor] = bindings
-        self._updates.append(_Update(aor, bindings, committed))
+        self._last_update += 1
+        self._updates.append(_Update(self._last_update, aor, bindings, committed))
         self._arm_flush()
 
     def _stage(self, before: tuple[Binding, ...], bindings: tuple[Binding, ...]) -> None:
@@ -341,6 +356,8 @@ class Location:
                 if self._staged.get(update.aor) is update.bindings:
                     del self._staged[update.aor]
                 self._call_back(update, None)
+            if self._lost:
+                self._drop_late(writing.updates)
             self._arm_sweep()
         if error is not None:
             self._owed = writing.owed | self._owed
@@ -362,6 +379,7 @@ class Location:
         updates = updates + self._updates
         self._updates, self._rows = [], {}
         self._staged.clear()
+        self._lost.clear()
         for update in updates:
             self._call_back(update, error)
 
