@@ -14,7 +14,7 @@ import pytest
 
 from docs import generate
 from ringback.server.config.file import read_config
-from ringback.server.proxy import Forward, Redirect, Reject
+from ringback.server.proxy import Forward, Gateway, Location, Redirect, Reject, first
 from tests.architecture.tree import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -51,7 +51,7 @@ ELSEWHERE = {ROOT / "docs" / "architecture.md", ROOT / "docs" / "tutorial-agent.
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p not in ELSEWHERE and fenced(p, "python") and not has_tests(p)], ids=name_of)
 def test_the_python_of_a_page_runs(page: Path) -> None:
-    names = {"__name__": "page", "Forward": Forward, "Redirect": Redirect, "Reject": Reject}
+    names = {"__name__": "page", **{value.__name__: value for value in (Forward, Gateway, Location, Redirect, Reject, first)}}
     for code in fenced(page, "python"):
         exec(compile(code, str(page), "exec"), names)
 
