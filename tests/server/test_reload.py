@@ -1,6 +1,7 @@
 """The configuration read again while the server runs: what changes at once, what waits for a restart, what a fault leaves as it was."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from ringback.server.config import (
     RelayConfig,
 )
 from ringback.server.config.file import read_config
-from ringback.server.reload import CHANGEABLE, Reloaded, merged
+from ringback.server.reload import CHANGEABLE, EXCEPTED, Reloaded, merged
+from tests.architecture.tree import ROOT
 from tests.server.party import DOMAIN, House, Party, simulated
 from tests.server.proving import guarded, guest, register
 
@@ -234,3 +236,11 @@ async def test_the_log_is_taken_up_and_put_down(tmp_path: Path) -> None:
     finally:
         logs.close()
         logger.setLevel(level)
+
+
+def test_the_page_names_what_can_change() -> None:
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
+    said = page.partition("These change at once:")[2].partition("What else")[0]
+    can, _, cannot = said.partition("(but not")
+    assert set(re.findall(r"`([a-z_.]+)`", can)) == CHANGEABLE
+    assert set(re.findall(r"`([a-z_.]+)`", cannot)) == EXCEPTED

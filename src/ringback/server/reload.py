@@ -24,21 +24,18 @@ CHANGEABLE = frozenset(
         "drain",
         "log",
         "websocket",
+        "proxy",
         "limits.transactions",
         "limits.half_open_per_source",
-        "proxy.mode",
-        "proxy.record_route",
-        "proxy.recurse",
-        "proxy.redirect_on_request",
-        "proxy.max_branches",
-        "proxy.max_breadth",
     )
 )
 """Tables, and keys of other tables. What is not among them waits for a restart: sockets, the store, clocks that run."""
 
 # Of those tables: who is let in unproven, with whom dialogs may then be, has to be one thing from a dialog's begin to its end; a group is
-# listened to from the start.
-_EXCEPTED = frozenset(("access.accept_strangers", "registrar.foreign_contacts", "registrar.multicast"))
+# listened to from the start; timers of one length stand in the order they fall due.
+EXCEPTED = frozenset(
+    ("access.accept_strangers", "registrar.foreign_contacts", "registrar.multicast", "proxy.timer_c", "proxy.failover_after")
+)
 
 
 class Reloaded(NamedTuple):
@@ -71,7 +68,7 @@ def merged(old: Config, new: Config) -> tuple[Config, Reloaded]:
 
 
 def _can_change(table: str, key: str) -> bool:
-    return key in CHANGEABLE or (table in CHANGEABLE and key not in _EXCEPTED)
+    return key in CHANGEABLE or (table in CHANGEABLE and key not in EXCEPTED)
 
 
 def _note(name: str, is_changeable: bool, changed: list[str], needs_restart: list[str]) -> bool:
