@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from ringback.transport.handshake import Handshake
 from ringback.transport.limits import WebSocketRules
 from ringback.transport.origins import Origins
 from ringback.transport.websocket import ServerWebSocket
@@ -175,3 +176,50 @@ def test_without_trusted_proxies_nobody_is_believed() -> None:
 
 def test_the_key_of_the_handshake_is_the_rfc_own() -> None:
     assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answered(handshake(Sec_WebSocket_Key=KEY))[1]
+
+
+def test_what_a_client_says_of_itself() -> None:
+    handshake = Handshake("/ws?room=1", "192.0.2.7", {"cookie": 'a=1; session="x=y"; a=2; nonsense', "authorization": "Basic YWxpY2U6czpl"})
+    assert handshake.cookies == {"a": "1", "session": "x=y"}
+    assert handshake.credentials == ("alice", "s:e")
+    assert handshake.origin is None
+
+
+@pytest.mark.parametrize("text", ["", "Basic", "Basic !", "Basic YWxpY2U=", "Basic //8=", "Digest YWxpY2U6czpl"])
+def test_what_are_no_credentials(text: str) -> None:
+    assert Handshake("/", "192.0.2.7", {"authorization": text}).credentials is None
+
+
+def test_the_operator_s_function_decides_by_what_the_client_says() -> None:
+    asked: list[Handshake] = []
+
+    def admit(handshake: Handshake) -> bool | int:
+        asked.append(handshake)
+        return handshake.cookies.get("session") == "good" or (401 if handshake.credentials is None else False)
+
+    rules = WebSocketRules(admit=admit, trusted_proxies=PROXIES.trusted_proxies)
+    assert answered(handshake("/ws?a", Cookie="session=good", X_Forwarded_For="203.0.113.9"), rules, "127.0.0.1")[2].is_open
+    assert (asked[0].path, asked[0].source, asked[0].headers["host"]) == ("/ws?a", "203.0.113.9", "sip.example.org")
+    status, answer, socket = answered(handshake(Cookie="session=bad"), rules)
+    assert status == "HTTP/1.1 401 Unauthorized"
+    assert '\r\nWWW-Authenticate: Basic realm="SIP over WebSocket", charset="UTF-8"\r\n' in answer
+    assert socket.refusal is not None
+    assert not socket.refusal.complaint
+    assert answered(handshake(Authorization="Basic YWxpY2U6czpl"), rules)[0] == "HTTP/1.1 403 Forbidden"
+    # Whom all else keeps out it is not asked about.
+    count = len(asked)
+    assert answered(handshake(Sec_WebSocket_Protocol="mqtt"), rules)[0] == "HTTP/1.1 400 Bad Request"
+    assert len(asked) == count
+
+
+@pytest.mark.parametrize("verdict", [None, 200, 1_000, "yes", KeyError("who")])
+def test_a_function_that_says_nothing_sensible_lets_nobody_in(verdict: object) -> None:
+    def admit(_: Handshake) -> bool | int:
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict  # type: ignore[return-value]
+
+    status, _, socket = answered(handshake(), WebSocketRules(admit=admit))
+    assert status == "HTTP/1.1 500 Internal Server Error"
+    assert socket.refusal is not None
+    assert socket.refusal.complaint.startswith("admit() failed: ")

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from ringback.address import DEFAULT_PORTS, Flow
 from ringback.server import call_forwarding, logs
 from ringback.server.access import Access
+from ringback.server.admission_file import websocket_rules
 from ringback.server.config import Config, ConfigError
 from ringback.server.core import ServerCore
 from ringback.server.counts import Counts
@@ -122,7 +123,7 @@ class Server:
                 message_limits=config.limits.message,
                 stream_limits=config.limits.stream,
                 tls=self.tls,
-                websocket=config.websocket.rules(is_open=not config.asks_passwords),
+                websocket=websocket_rules(config),
                 report=self._report,
             )
             undo.push_async_callback(self.transports.close)
@@ -224,6 +225,7 @@ class Server:
         try:
             config, reloaded = (self.config, Reloaded()) if self.reread is None else merged(self.config, self.reread())
             apply = [self.core.prepare(config)]
+            rules = websocket_rules(config)
             if config.log != self.config.log:
                 apply.append(logs.prepare(config.log))
         except (ConfigError, RoutingFileError, OSError) as error:
@@ -236,7 +238,7 @@ class Server:
             change()
         self.config = config
         self.leave.config = config.drain
-        self.transports.admit(config.websocket.rules(is_open=config.auth == "none"))
+        self.transports.admit(rules)
         if "domains" in reloaded.changed:
             self.domains.serve(config.domains)
             self._serve_users()

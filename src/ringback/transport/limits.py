@@ -1,7 +1,13 @@
 """How long a connection may take, how much it may hold, how many there may be, and who may have one over WebSocket."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ringback.transport.handshake import Handshake
 
 
 class StreamLimits(NamedTuple):
@@ -34,13 +40,17 @@ DEFAULT_STREAM_LIMITS = StreamLimits()
 
 ANY_ORIGIN = "*"
 
+Admit = Callable[["Handshake"], "bool | int"]
+"""Whether a client may open a WebSocket: True, False (403), or the status it gets, 401 to be asked for user and password."""
+
 
 class WebSocketRules(NamedTuple):
     """Who may connect, and how a connection is kept.
 
     `origins` are those of pages, `*` every one; `path` the only one there is, "" any, and the one that we ask for as a client.
     `trusted_proxies` are believed when they say for whom they connect. A peer of which nothing was heard for `ping` seconds (0: never) is
-    asked for a sign of life, and given up when it gives none for `pong` more: nginx closes what was silent for 60 s.
+    asked for a sign of life, and given up when it gives none for `pong` more: nginx closes what was silent for 60 s. `admit` decides about
+    whom all else lets in.
     """
 
     origins: tuple[str, ...] = (ANY_ORIGIN,)
@@ -48,6 +58,7 @@ class WebSocketRules(NamedTuple):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     ping: float = 30.0
     pong: float = 20.0
+    admit: Admit | None = None
 
 
 DEFAULT_WEBSOCKET_RULES = WebSocketRules()

@@ -216,7 +216,7 @@ class ServerWebSocket(WebSocket):
             self._refuse(Refusal(HTTPStatus.BAD_REQUEST, f"This is no HTTP request.\n\n{WHAT_THIS_IS}"))
             return
         self.client = self._admission.client(self.client, request.headers)
-        refusal = self._admission.refusal(request.path, request.headers)
+        refusal = self._admission.refusal(request.path, request.headers, self.client)
         if refusal is not None:
             self._refuse(refusal)
             return
@@ -232,6 +232,8 @@ class ServerWebSocket(WebSocket):
         response = self._server.reject(refusal.status, refusal.text)
         if refusal.status is HTTPStatus.UPGRADE_REQUIRED:
             response.headers["Upgrade"] = "websocket"  # RFC 9110 §15.5.22
+        elif refusal.status is HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = 'Basic realm="SIP over WebSocket", charset="UTF-8"'
         self._page = [response.serialize(), b""]
 
     def take_outgoing(self) -> list[bytes]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from websockets.datastructures import Headers
 
-from ringback.transport.limits import WebSocketRules
+from ringback.transport.handshake import Handshake
+from ringback.transport.limits import Admit, WebSocketRules
 from ringback.transport.origins import Origins
 
 SUBPROTOCOL = "sip"
@@ -23,10 +24,30 @@ WHAT_THIS_IS = (
 
 
 class Refusal(NamedTuple):
-    """What a request is told that opens no WebSocket."""
+    """What a request is told that opens no WebSocket; and what the operator is, where that is his affair."""
 
     status: HTTPStatus
     text: str
+    complaint: str = ""
+
+
+def _by_name(headers: Headers) -> dict[str, str]:
+    return {name.lower(): ("; " if name.lower() == "cookie" else ", ").join(headers.get_all(name)) for name in headers}
+
+
+def _asked(admit: Admit, handshake: Handshake) -> Refusal | None:
+    """What the operator's function says."""
+    try:
+        verdict = admit(handshake)
+        if verdict is True:
+            return None
+        status = HTTPStatus.FORBIDDEN if verdict is False else HTTPStatus(verdict)
+        if status < HTTPStatus.BAD_REQUEST:
+            raise ValueError(f"{status.value} refuses nothing")
+    except Exception as error:  # noqa: BLE001 - whatever the function does wrong, its caller is told
+        fault = f"admit() failed: {type(error).__name__}: {error}".replace("\n", " ")
+        return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The server cannot say whether you may connect.\n", fault)
+    return Refusal(status, f"{status.phrase}: who may connect here is decided by the operator of this server.\n")
 
 
 class Admission:
@@ -39,8 +60,8 @@ class Admission:
     def _origins(self) -> Origins:
         return Origins(self._rules.origins)
 
-    def refusal(self, path: str, headers: Headers) -> Refusal | None:
-        """What a request is told, None where it may open a WebSocket."""
+    def refusal(self, path: str, headers: Headers, client: str) -> Refusal | None:
+        """What a request is told, None where it may open a WebSocket; `client` is the numeric address it came from."""
         rules = self._rules
         if rules.path and path.partition("?")[0] != rules.path:
             return Refusal(HTTPStatus.NOT_FOUND, f"Nothing is here. SIP over WebSocket is at {rules.path} on this port.\n")
@@ -50,11 +71,11 @@ class Admission:
             if not self._origins.allow(origin):
                 shown = origin[:100].encode("ascii", "backslashreplace").decode()
                 text = f"A page of {shown} may not connect here: `origins` in [websocket] does not name it.\n"
-                return Refusal(HTTPStatus.FORBIDDEN, text)
+                return Refusal(HTTPStatus.FORBIDDEN, text, text.strip())
         offered = [one.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
         if SUBPROTOCOL not in offered:
             return Refusal(HTTPStatus.BAD_REQUEST, "The subprotocol has to be sip (RFC 7118 §4.1): Sec-WebSocket-Protocol: sip\n")
-        return None
+        return None if rules.admit is None else _asked(rules.admit, Handshake(path, client, _by_name(headers)))
 
     def client(self, source: str, headers: Headers) -> str:
         """The numeric address that speaks: the source, or for whom trusted proxies say that they connect (X-Forwarded-For).

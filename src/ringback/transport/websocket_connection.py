@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets.frames import CloseCode
@@ -88,11 +87,11 @@ class WebSocketConnection(Connection):
 
     def _complain(self, refusal: Refusal) -> None:
         """A page that may not connect is the operator's affair; whatever else knocks here is not."""
-        if refusal.status is HTTPStatus.FORBIDDEN:
+        if refusal.complaint:
             flow = self.flow
             peer = host_port(flow.host, flow.port)
-            line = f"{flow.endpoint.transport} from {peer} to {flow.endpoint.sent_by} refused: {refusal.text.strip()}"
-            self._owner.user.complain("page over WebSocket", line)
+            line = f"{flow.endpoint.transport} from {peer} to {flow.endpoint.sent_by} refused: {refusal.complaint}"
+            self._owner.user.complain(f"WebSocket {refusal.status}", line)
 
     def write(self, data: bytes) -> None:
         """Writes one message to the open stream."""

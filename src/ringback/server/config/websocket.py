@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from ringback.server.config.fault import ConfigError, shown
-from ringback.transport.limits import ANY_ORIGIN, WebSocketRules
+from ringback.transport.limits import ANY_ORIGIN, Admit, WebSocketRules
 from ringback.transport.origins import Origins
 
 
@@ -46,6 +47,15 @@ class WebSocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ),
     ] = msgspec.field(default_factory=list)
 
+    admission: Annotated[
+        Path | None,
+        Meta(
+            description="A Python file of yours with admit(handshake), which looks at the cookies, Basic credentials or path of who wants "
+            "to connect: True lets in, False or a status such as 401 does not. It must not wait for anything.",
+            examples=["admission.py"],
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         for index, origin in enumerate(self.origins or ()):
             try:
@@ -63,8 +73,8 @@ class WebSocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                     f"websocket.trusted_proxies[{index}]",
                 ) from None
 
-    def rules(self, *, is_open: bool) -> WebSocketRules:
-        """The same for the transports; `is_open` says that nobody is asked for a password."""
+    def rules(self, *, is_open: bool, admit: Admit | None = None) -> WebSocketRules:
+        """The same for the transports; `is_open` says that nobody is asked for a password, `admit` is what `admission` holds."""
         origins = (() if is_open else (ANY_ORIGIN,)) if self.origins is None else tuple(self.origins)
         proxies = tuple(ipaddress.ip_network(text) for text in self.trusted_proxies)
-        return WebSocketRules(origins, self.path, proxies, self.ping_seconds)
+        return WebSocketRules(origins, self.path, proxies, self.ping_seconds, admit=admit)
