@@ -70,7 +70,7 @@ class Server:
         self._report = report or logger.warning
         self._open_transports = open_transports
         self.reread = reread
-        self._resolver = Resolver(config.dns.questions(), patience=config.dns.question_seconds)
+        self._resolver = Resolver(config.dns.questions(), patience=config.dns.question_seconds, report=self._report)
         self.store: Store | None = None
         """What outlives the server; None where nothing does."""
         self.tls = config.tls.contexts()

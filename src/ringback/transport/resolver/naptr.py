@@ -9,10 +9,15 @@ from ringback.address import SECURE
 from ringback.message.grammar import ascii_upper
 from ringback.transport.resolver.records import Naptr
 
-SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS", "SIP+D2W": "WS", "SIPS+D2W": "WSS"}
+_SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS", "SIP+D2W": "WS", "SIPS+D2W": "WSS"}
 
 # A choice: nobody offers so many services, and each one is two more questions.
 _MOST = 16
+
+
+def transport_of(record: Naptr) -> str | None:
+    """The transport that a record's service stands for; None where that is no SIP service."""
+    return _SERVICES.get(ascii_upper(record.service))
 
 
 def services(records: Iterable[Naptr], transports: Container[str], *, is_secure: bool) -> list[list[tuple[str, Naptr]]]:
@@ -23,7 +28,7 @@ def services(records: Iterable[Naptr], transports: Container[str], *, is_secure:
     """
     of_use = []
     for record in records:
-        transport = SERVICES.get(ascii_upper(record.service))
+        transport = transport_of(record)
         if transport is None or transport not in transports or (is_secure and transport not in SECURE):
             continue
         if ascii_upper(record.flags) in ("S", "A") and record.replacement and not record.regexp:

@@ -28,11 +28,18 @@ Resolved = Callable[[list[Target]], None]
 class Resolver:
     """Knows numeric hosts and recent names at once; asks for others; remembers which servers failed."""
 
-    def __init__(self, questions: Questions | None = None, *, patience: float = 5.0, chance: Chance | None = None) -> None:
+    def __init__(
+        self,
+        questions: Questions | None = None,
+        *,
+        patience: float = 5.0,
+        chance: Chance | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
         """`questions` are put to the system's name servers unless another answers them, or the loop has `names` of its own, as simulated
         time has.
 
-        `patience` is how long each question may take, in seconds; `chance` draws servers by weight.
+        `patience` is how long each question may take, in seconds; `chance` draws servers by weight; `report` gets lines for the operator.
         """
         self._questions = questions
         self._patience = patience
@@ -41,6 +48,8 @@ class Resolver:
         self._uris: dict[str, Remembered[Way]] = {}
         self._ways = Lookups(self._find, Way(()))
         self._failures = Failures()
+        self._report = report
+        self._offered_tls: set[str] = set()
 
     def inquiry(self) -> Inquiry:
         """Questions to be put to whoever this resolver asks."""
@@ -131,7 +140,21 @@ class Resolver:
 
     async def _walk(self, hop: Hop) -> tuple[Way, list[Asked]]:
         inquiry = self.inquiry()
-        return await Walk(hop, inquiry, self._speaking).way(), inquiry.asked
+        walk = Walk(hop, inquiry, self._speaking)
+        way = await walk.way()
+        if walk.offers_tls is not None and self._report is not None and not has_faults(inquiry.asked):
+            self._compare(hop.name, walk.offers_tls, self._report)
+        return way, inquiry.asked
+
+    def _compare(self, name: str, offers_tls: bool, report: Callable[[str], None]) -> None:
+        """Tells of a domain that has its calls come in the clear of a sudden: somebody may have forged its records (RFC 3263 §7)."""
+        if offers_tls:
+            if len(self._offered_tls) >= MOST_REMEMBERED:
+                self._offered_tls.clear()
+            self._offered_tls.add(name)
+        elif name in self._offered_tls:
+            self._offered_tls.discard(name)
+            report(f"{name} offered TLS in its NAPTR records and does so no more: it may be forged, calls go there without (RFC 3263 §7)")
 
     async def _find(self, hop: Hop) -> Found[Way]:
         way, asked = await self._walk(hop)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ringback.address import SECURE
 from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.inquiry import Inquiry
-from ringback.transport.resolver.naptr import services
+from ringback.transport.resolver.naptr import services, transport_of
 from ringback.transport.resolver.preference import Source, preferred
 from ringback.transport.resolver.records import Naptr, Srv
 from ringback.transport.resolver.srv import Choice, Way
@@ -38,6 +38,8 @@ class Walk:
 
     def __init__(self, hop: Hop, inquiry: Inquiry, speaking: Speaking) -> None:
         self.hop = hop
+        self.offers_tls: bool | None = None
+        """Whether the domain's NAPTR records offer TLS; None where they were not asked for."""
         self._inquiry = inquiry
         self._speaking = speaking
 
@@ -54,6 +56,7 @@ class Walk:
         else:
             transports = [spoken for spoken in self._speaking if spoken in SECURE or not hop.is_secure]
             naptr = await self._inquiry.naptr(hop.name)
+            self.offers_tls = any(transport_of(record) in SECURE for record in naptr.records)
             for group in services(naptr.records, transports, is_secure=hop.is_secure):
                 if choices := await self._choices(await self._named_services(group)):
                     return Way(choices)
