@@ -63,6 +63,22 @@ def test_a_certificate_is_renewed_and_a_broken_one_changes_nothing(authority: Au
         assert server.end() == 0
 
 
+def test_another_certificate_may_be_named_and_others_trusted(authority: Authority, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        authority.issue(f"DNS:{name}.example", file=name)
+    table = '[tls]\ncertificate = "{0}.pem"\nkey = "{0}.key"\n'
+    (tmp_path / "ringback.toml").write_text(table.format("one"))
+    with serving(*HERE, "--config", "ringback.toml", folder=tmp_path) as server:
+        with connection(server, authority, "one.example") as first:
+            (tmp_path / "ringback.toml").write_text(table.format("two") + 'client_certificates = "required"\ntrust = "Test root.pem"\n')
+            server.process.send_signal(signal.SIGHUP)
+            server.hear("certificates")
+            with pytest.raises(OSError), connection(server, authority, "two.example") as second:
+                is_answered(second)
+            assert is_answered(first)
+        server.hear("it shows no client certificate")
+
+
 def test_plain_sip_and_forgotten_certificates_are_reported(authority: Authority, tmp_path: Path) -> None:
     authority.issue("DNS:one.example", file="pbx", days=3)
     (tmp_path / "ringback.toml").write_text(

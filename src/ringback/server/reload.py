@@ -25,6 +25,7 @@ CHANGEABLE = frozenset(
         "log",
         "websocket",
         "proxy",
+        "tls",
         "limits.transactions",
         "limits.half_open_per_source",
     )

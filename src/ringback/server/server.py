@@ -232,7 +232,7 @@ class Server:
             fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             self._report(f"{fault} (all stays as it was)")
             return Reloaded(fault=fault)
-        if (invalid := self._validity.renew()) is not None:
+        if (invalid := self._validity.renew(config.tls.contexts())) is not None:
             return Reloaded(fault=invalid)
         for change in apply:
             change()

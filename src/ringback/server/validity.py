@@ -28,15 +28,15 @@ class Validity:
         if self._tls.shown:
             self._alarm = asyncio.get_running_loop().call_later(_DAY, self.watch)
 
-    def renew(self) -> str | None:
-        """Reads the certificates again; gives the fault where that fails, and those before stay in force."""
-        if not self._tls.is_loaded:
-            return None
+    def renew(self, tls: Contexts) -> str | None:
+        """Reads what is shown and trusted from now on; gives the fault where that fails, and all before stays in force."""
         try:
-            self._tls.load()
+            if self._tls.is_loaded:
+                tls.load()
         except TlsError as error:
             self._report(f"{error} (the certificates before it stay in force)")
             return str(error)
+        self._tls.become(tls)
         self.close()
         self.watch()
         return None
