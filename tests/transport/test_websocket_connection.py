@@ -14,7 +14,7 @@ from ringback.testing import Network, run
 from ringback.transport import StreamLimits
 from ringback.transport.limits import WebSocketRules
 from tests.testing.test_network import ANN, BOB, Host, calls
-from tests.transport.party import eventually, options, party, peer, read, read_to_end, write
+from tests.transport.party import eventually, has_ipv6, options, party, peer, read, read_to_end, write
 from tests.transport.websockets import BINARY, CLOSE, PING, close_code, frame, handshake
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -46,10 +46,11 @@ async def test_a_message_comes_in_and_its_answer_goes_back_the_same_way() -> Non
             assert await read(sock, 8) == b"\x81\x06answer"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no ::1 here"))])
 @pytest.mark.asyncio
-async def test_two_elements_connect_and_share_the_connection() -> None:
-    async with party("WS") as (ann, _), party("WS") as (bob, [bobs]):
-        flow = ann.transports.flow_to(Target("WS", "127.0.0.1", bobs.port))
+async def test_two_elements_connect_and_share_the_connection(host: str) -> None:
+    async with party(f"WS {host}") as (ann, _), party(f"WS {host}") as (bob, [bobs]):
+        flow = ann.transports.flow_to(Target("WS", host, bobs.port))
         assert flow is not None
         for number in range(3):
             ann.transports.send(options(str(number)), flow)
