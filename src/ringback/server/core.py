@@ -25,7 +25,8 @@ from ringback.server.mid_dialog import MidDialog, NotRegistered
 from ringback.server.nat import Nat
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.edge import Edge, FlowGone
-from ringback.server.proxy.proxy import MayLead, Proxy, anywhere
+from ringback.server.proxy.proxy import Proxy
+from ringback.server.proxy.reach import MayLead, anywhere
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.redirect import RedirectServer

@@ -18,7 +18,8 @@ from ringback.transaction.matching import cancelled_key
 if TYPE_CHECKING:
     from ringback.server.access import Access
     from ringback.server.domains import Place
-    from ringback.server.proxy.proxy import Determine, Refuse, Resolve
+    from ringback.server.proxy.proxy import Determine, Refuse
+    from ringback.server.proxy.reach import Resolve
     from ringback.server.sources import Sources
     from ringback.transaction.layer import TransactionLayer
     from ringback.transaction.transaction import ServerTransaction

@@ -244,7 +244,7 @@ async def test_decisions_that_lead_to_each_other_end() -> None:
             asked.append(repr(decision))
             return Location(f"sip:user{len(asked) % 2}@example.com")
 
-        house.server.core.proxy.resolve = around
+        house.server.core.proxy.reach.resolve = around
         decide(house, Location())
         sent = alice.ask()
         alice.ack(sent, await alice.hears("482 INVITE"))
@@ -261,7 +261,7 @@ async def test_what_a_value_means_may_take_time() -> None:
             stack = house.server.core.stack
             asyncio.get_running_loop().call_later(3, lambda: stack.run(lambda now: decided(answer, now)))  # type: ignore[operator]
 
-        house.server.core.proxy.resolve = slowly
+        house.server.core.proxy.reach.resolve = slowly
         decide(house, first(Gateway("pstn"), Forward(bob.uri), Location()))
         alice.ask()
         await alice.hears("100 INVITE")

@@ -159,7 +159,7 @@ async def test_redirections_without_end_have_one() -> None:
 async def test_what_was_asked_for_as_sips_is_not_followed_in_the_clear() -> None:
     async with House(**FOLLOWS) as house:
         carol = await house.party("carol", "192.0.2.3")
-        server = house.server.core.proxy
+        server = house.server.core.proxy.reach
         request = carol.request(uri="sips:bob@example.com")
         plain, secure = carol.request(uri="sip:c@partner.example").uri, carol.request(uri="sips:c@partner.example").uri
         assert server.destinations_of(plain, request) is None

@@ -97,7 +97,7 @@ class Course:
                 continue
             if decision.else_ is not None:
                 self._otherwise.append(decision.else_)
-            resolved = context.proxy.resolve(decision, request, lambda later, then: self.decided(later, request, then))
+            resolved = context.proxy.reach.resolve(decision, request, lambda later, then: self.decided(later, request, then))
             if resolved is None:
                 self.is_undecided = True
                 context.proxy.keep(context, None, now)
@@ -194,7 +194,7 @@ class Course:
 
     def _at_home(self, steps: list[list[Destination]], request: Request) -> list[list[Destination]]:
         """The steps with the phones of our users in place of their names: nobody of a domain served here is looked for in the DNS."""
-        phones_of = self._context.proxy.phones_of
+        phones_of = self._context.proxy.reach.phones_of
         found = []
         for step in steps:
             at_home = []
@@ -223,7 +223,7 @@ class Course:
                 steps = forward.steps()
             else:
                 steps = Preferences(request).steps(targets, one_by_one=forward.one_by_one)
-            if "request-disposition" in headers.keys and context.proxy.owns(request):
+            if "request-disposition" in headers.keys and context.proxy.reach.owns(request):
                 disposition = Disposition.of(request)
                 if steps and disposition.redirects and context.proxy.redirects_on_request:
                     return _redirect(steps)
@@ -320,7 +320,7 @@ class Course:
         if self._was_tried(uri):
             return []
         context = self._context
-        found = context.proxy.destinations_of(uri, context.transaction.request)
+        found = context.proxy.reach.destinations_of(uri, context.transaction.request)
         if found is None:
             return None
         left = context.proxy.max_branches - len(context.branches) - sum(map(len, self._steps))

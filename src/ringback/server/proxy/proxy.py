@@ -9,15 +9,14 @@ from ringback.address import Endpoint, Flow, Target
 from ringback.message.derive import response_to, trying
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
-from ringback.message.uri import SipUri
 from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.computed_via import ComputedVia
-from ringback.server.proxy.destination import Destination, Uri
-from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, may_begin_dialog, next_hop, request_uri
+from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
+from ringback.server.proxy.reach import MayLead, Reach, Resolve
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.response_context import ResponseContext
-from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Redirect, Reject
+from ringback.server.proxy.routing import Decision, Redirect, Reject
 from ringback.server.proxy.stateless import StatelessProxy
 from ringback.server.proxy.timers import BranchTimers
 from ringback.server.proxy.trail import Trail
@@ -38,18 +37,6 @@ if TYPE_CHECKING:
     from ringback.transport.resolver import Resolver
 
 Later = Callable[[list[Target], float], None]
-MayLead = Callable[[str], bool]
-"""Whether a request may be sent to a numeric address."""
-
-LOOPBACK = "127.0.0.1"
-"""What `localhost` means wherever it is asked."""
-
-
-def anywhere(_host: str) -> bool:
-    """Every address."""
-    return True
-
-
 class Refuse(Protocol):
     """How the server answers on its own: once, keeping nothing (§8.2.7)."""
 
@@ -62,16 +49,6 @@ class Determine(Protocol):
 
     def __call__(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision for a validated, preprocessed request; None where it takes time: then `decided(decision, now)` is called."""
-
-
-class Resolve(Protocol):
-    """What a location or a gateway is now."""
-
-    def __call__(self, decision: Location | Gateway, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
-        """What to do instead, a `Reject` where there is nowhere to go; None where it takes time: then `decided` is called.
-
-        What the value has for failures, its `else_`, is followed by whoever asks.
-        """
 
 
 class Proxy:
@@ -102,7 +79,8 @@ class Proxy:
         those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
-        self.resolve = resolve
+        self.reach = Reach(domains, resolve, relays_to, edge)
+        self._edge = edge
         self.refuse = refuse
         self.unanswered = 0
         self.own_sent_by: frozenset[str] = frozenset()
@@ -116,7 +94,6 @@ class Proxy:
         self._determine = determine
         self._flows = flows
         self._party_of = party_of
-        self._edge = edge
         self.configure(config, relays_to)
         self._access = access
         self._token = token
@@ -127,7 +104,7 @@ class Proxy:
         self._config = config
         self.stays = config.record_route
         """Whether it wants to be in the path of every dialog (§16.6 item 4)."""
-        self._relays_to = relays_to
+        self.reach.relays_to = relays_to
         self.max_branches = config.max_branches
         self.recurses = config.recurse
         self.redirects_on_request = config.redirect_on_request
@@ -169,7 +146,7 @@ class Proxy:
                 self.refuse(transaction, request, refusal)
                 return
         elif down is None:
-            may_lead = self.way(request, place, may_lead)
+            may_lead = self.reach.way(request, place, may_lead)
             if may_lead is None:
                 self.refuse(transaction, request, Reject(403, "Relaying Denied"))
                 return
@@ -181,14 +158,14 @@ class Proxy:
         may_begin = may_begin_dialog(request.method)
         begins = (request.call_id, request.from_tag or "", self._party_of(request, event.flow)) if may_begin else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
-        if may_lead is not None and (down is not None or "route" in request.headers.keys or not self._names_address_of_record(place)):
+        if may_lead is not None and (down is not None or "route" in request.headers.keys or not self.reach.names_address_of_record(place)):
             if down is None and self.stateless.is_used and self.stateless.is_within(request):
                 self.stateless.pass_on(context, request, may_lead, now)
             else:
                 self.keep(context, request, now)
                 context.pass_on(request, may_lead, now, down)
             return
-        decision = self.target_of(request, place)
+        decision = self.reach.target_of(request, place)
         if decision is None:
             decision = self._determine(request, lambda later, then: self._decided(context, later, request, place, then))
             if decision is None:
@@ -207,45 +184,6 @@ class Proxy:
             self.stateless.follow(context, decision, request, now)
         else:
             context.decided(decision, request, now)
-
-    def target_of(self, request: Request, place: Place) -> Decision | None:
-        """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
-        if self._edge is not None and "route" not in request.headers.keys:
-            return self._edge.onward(request)
-        if "route" in request.headers.keys:
-            hop = request.routes[0].uri
-            if isinstance(hop, SipUri) and self._may_relay(hop):
-                return Forward(request.uri_text)
-            return Reject(403, "Relaying Denied")
-        if place.is_served or not isinstance(place.uri, SipUri):
-            # Departs from RFC 3261 §16.5: a maddr of a URI of ours does not say where to send, or it would lead strangers anywhere.
-            return None
-        return Forward(request.uri_text) if self._may_relay(place.uri) else Reject(403, "Domain Not Served Here")
-
-    def way(self, request: Request, place: Place, may_lead: MayLead) -> MayLead | None:
-        """Where an in-dialog request may go, `may_lead` in general; None where its next hop is known to lie elsewhere."""
-        if "route" in request.headers.keys:
-            if place.scope and not may_lead(place.address or LOOPBACK):
-                return None
-            place = self._domains.place(request.routes[0].uri_text)
-        elif self._names_address_of_record(place):
-            return may_lead
-        if isinstance(place.uri, SipUri) and self._may_relay(place.uri):
-            return anywhere
-        # A name is looked at again once it is resolved.
-        is_name = place.address is None and not place.scope
-        return may_lead if is_name or may_lead(place.address or LOOPBACK) else None
-
-    def _may_relay(self, uri: SipUri) -> bool:
-        """Whether a request may be sent to a URI of no domain of ours: also its maddr, if it has one, must be allowed."""
-        return self._relays_to(uri.host) and (uri.maddr is None or self._relays_to(uri.maddr))
-
-    def _names_address_of_record(self, place: Place) -> bool:
-        """Whether the remote target of a dialog is a user of ours, for the location service to resolve, rather than a device's address."""
-        if place.aor is None or not isinstance(place.uri, SipUri):
-            return False
-        # Where a domain is an address, devices at other ports of that address are no users of it.
-        return self._domains.is_own_address(place.uri) if place.address is not None else self._domains.is_ours(place.uri)
 
     def breadth(self, request: Request) -> int:
         """Incoming Max-Breadth (RFC 5393 §5.3.3); 0 where the request leaves none."""
@@ -268,7 +206,7 @@ class Proxy:
             if self.stateless.is_used and self.stateless.is_within(request):
                 self.stateless.follow_stray(request, flow, None, place, may_lead, now)
                 return
-            way = self.way(request, place, may_lead)
+            way = self.reach.way(request, place, may_lead)
             if request.max_forwards == 0 or way is None:
                 return
             copy, uri, hop = next_hop(request, request.uri_text)
@@ -326,10 +264,6 @@ class Proxy:
         else:
             self.refuse(transaction, request, decision)
 
-    def owns(self, request: Request) -> bool:
-        """Whether the Request-URI is of a domain served here, so that it is ours to say where its requests go."""
-        return self._domains.place(request.uri_text).is_served
-
     def trail_of(self, request: Request) -> Trail:
         """What whoever comes next is told of a request that came here."""
         place = self._domains.place(request.uri_text)
@@ -340,35 +274,6 @@ class Proxy:
             with_history=self._config.history_info,
             with_diversion=self._config.diversion and request.method == "INVITE",
         )
-
-    def destinations_of(self, uri: Uri, request: Request) -> list[Destination] | None:
-        """Where a request may go because one of its targets says so (§16.7 item 4); None where it may not.
-
-        A 3xx is a stranger's word: it leads to users served here and to where `relay.allow` says, or it would make us an open relay.
-        """
-        if not isinstance(uri, SipUri) or (uri.scheme != "sips" and request.uri_text[:5].lower() == "sips:"):
-            return None
-        text = request_uri(str(uri))
-        if self._domains.place(text).aor is None:
-            return [Destination(text)] if self._may_relay(uri) else None
-        return self._located(text, request) or None
-
-    def phones_of(self, text: str, request: Request) -> list[Destination] | None:
-        """The phones of a user of ours, none where none is registered; None where the URI is no user's.
-
-        A URI with a port that is not ours, or a maddr, says itself where to go: voicemail on the same host, for one.
-        """
-        try:
-            uri = self._domains.place(text).uri
-        except SipParseError:
-            return None
-        if not isinstance(uri, SipUri) or uri.user_text is None or uri.maddr is not None or not self._domains.is_ours(uri):
-            return None
-        return self._located(text, request) if uri.port is None or self._domains.is_own_address(uri) else None
-
-    def _located(self, text: str, request: Request) -> list[Destination]:
-        located = self.resolve(Location(text), request, lambda decision, now: None)
-        return [one for step in located.steps() for one in step] if isinstance(located, Forward) else []
 
     def open_flow(self, way: Flow | str) -> Flow | None:
         """A flow, or the one of this name, while something can be sent over it."""

@@ -19,7 +19,8 @@ from ringback.transaction.events import Event, TransactionTimedOut
 
 if TYPE_CHECKING:
     from ringback.address import Flow
-    from ringback.server.proxy.proxy import MayLead, Proxy
+    from ringback.server.proxy.proxy import Proxy
+    from ringback.server.proxy.reach import MayLead
     from ringback.server.proxy.trail import Trail
     from ringback.transaction.transaction import ServerTransaction
 

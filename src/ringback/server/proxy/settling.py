@@ -9,7 +9,7 @@ from ringback.message.message import Request
 from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Redirect, Reject, following
 
 if TYPE_CHECKING:
-    from ringback.server.proxy.proxy import Resolve
+    from ringback.server.proxy.reach import Resolve
 
 
 def settled(

@@ -23,7 +23,8 @@ from ringback.transaction.reply import fallback_target, reply_flow
 
 if TYPE_CHECKING:
     from ringback.server.domains import Domains, Place
-    from ringback.server.proxy.proxy import Determine, MayLead, Proxy
+    from ringback.server.proxy.proxy import Determine, Proxy
+    from ringback.server.proxy.reach import MayLead
     from ringback.server.proxy.record_route import RecordRoute
     from ringback.server.proxy.response_context import ResponseContext
     from ringback.stack import Stack
@@ -103,7 +104,7 @@ class StatelessProxy:
         """
         self._has_decided = self._stack.layer.tells_strays = True
         transaction = context.transaction
-        found = settled(decision, request, self._proxy.resolve, lambda later, then: self.follow(context, later, request, then))
+        found = settled(decision, request, self._proxy.reach.resolve, lambda later, then: self.follow(context, later, request, then))
         if found is None:
             return
         own_hash = self._loop_hash(request)
@@ -160,7 +161,7 @@ class StatelessProxy:
                 self._proxy.refuse(transaction, request, Reject(481))
 
         def follow(decision: Decision, then: float) -> None:
-            found = settled(decision, invite, self._proxy.resolve, follow) if self.takes(decision, place) else Reject(481)
+            found = settled(decision, invite, self._proxy.reach.resolve, follow) if self.takes(decision, place) else Reject(481)
             if isinstance(found, Forward):
                 self._pass(passing, found.steps()[0][0], then)
             elif found is not None:
@@ -177,7 +178,7 @@ class StatelessProxy:
             breadth=self._proxy.breadth(request),
             loop_hash=self._loop_hash(request) if may_lead is None else None,
             dialog=None,
-            may_lead=self._proxy.way(request, place, may_lead) if may_lead is not None and self.is_within(request) else None,
+            may_lead=self._proxy.reach.way(request, place, may_lead) if may_lead is not None and self.is_within(request) else None,
             keep=None,
             refuse=refuse,
         )
@@ -190,7 +191,7 @@ class StatelessProxy:
         if has_looped(request, self._proxy.own_sent_by, passing.loop_hash):
             refuse()
             return
-        decision = self._proxy.target_of(request, place) or self._determine(invite, follow)
+        decision = self._proxy.reach.target_of(request, place) or self._determine(invite, follow)
         if decision is not None:
             follow(decision, now)
 
