@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.address import Endpoint, Flow
 from ringback.message.uri import SipUri, parse_uri
@@ -123,3 +125,12 @@ async def test_a_connections_name_lasts_as_long_as_the_connection() -> None:
         await asyncio.sleep(1)
         assert flows.find(token) is None
         assert transports.connected("UDP", 1) is None
+
+
+@given(st.text(max_size=60), st.sampled_from(["", "udp-", "tcp-", "udp-192.0.2.1-5060-"]))
+def test_no_text_does_harm(text: str, beginning: str) -> None:
+    flows = made()
+    named = flows.named(beginning + text)
+    assert named is None or flows.named(flows.name(named)) == named
+    with pytest.raises(ForgedToken):
+        flows.find(beginning + text)

@@ -4,8 +4,11 @@ import asyncio
 from typing import Any, Self
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.address import Endpoint, Flow
+from ringback.message.errors import SipParseError
 from ringback.message.fields.via import Via
 from ringback.message.uri import SipUri
 from ringback.server.config import NatConfig, ProxyConfig, RegistrarConfig
@@ -283,3 +286,27 @@ async def test_who_cannot_be_reached_otherwise_is_kept_in_the_path_of() -> None:
 )
 def test_the_usual_contact_takes_one_look(contact: str, endpoint: Endpoint, remote: tuple[str, int], is_usual: bool) -> None:
     assert _is_plain(f"Contact: {contact}", Flow(endpoint, remote)) is is_usual
+
+
+_hosts = st.sampled_from(
+    ["10.0.0.1", "203.0.113.1", "[2001:db8::1]", "[::ffff:10.0.0.1]", "x.invalid", "phone.example.net", "256.1.1.1", "0.0.0.0"]
+)
+_ports = st.sampled_from(["", ":0", ":5060", ":40001", ":65535"])
+_params = st.sampled_from(["", ";transport=ws", ";maddr=10.0.0.9", ";maddr=x", ";ob", ";maddr"])
+
+
+@given(_hosts, _ports, _params, _hosts, _ports, st.sampled_from(["", ";rport", ";rport=1;received=1.2.3.4"]), st.booleans())
+def test_whatever_a_phone_says_it_is_reached_at_its_source_or_at_its_word(
+    host: str, port: str, params: str, sent_by: str, via_port: str, rport: str, trusted: bool
+) -> None:
+    nat = Nat(Domains(["example.com"], [UDP]), Flows(b"key", "run"), Location(clock=lambda: 0.0), is_on=True, is_open=True)
+    via = Via.parse(f"SIP/2.0/UDP {sent_by}{via_port}{rport}")
+    try:
+        contact = SipUri.parse(f"sip:a@{host}{port}{params}")
+    except SipParseError:
+        return
+    for endpoint, remote in ((UDP, ("203.0.113.1", NAT_PORT)), (UDP, ("fe80::1%eth0", 5060, 0, 2)), (WSS, ("203.0.113.1", NAT_PORT))):
+        hidden = nat.hides(contact, via, Flow(endpoint, remote, int(endpoint is WSS)), is_trusted=trusted)
+        at_home = (contact.maddr or contact.host) == remote[0]
+        # Nobody is followed to another place than his own unless that is allowed.
+        assert hidden or at_home or trusted
