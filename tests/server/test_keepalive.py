@@ -38,6 +38,8 @@ async def test_a_phone_is_called_again_after_five_minutes_of_silence(status: int
         await talk(await house.call(alice, bob))
         await asyncio.sleep(300)
         assert 11 <= len(asked) <= 13
+        keepalive = house.server.core.keepalive
+        assert keepalive is not None and (keepalive.sent, keepalive.missed) == (len(asked), 0)
         assert asked[0].uri_text == bob.uri
         await talk(await house.call(alice, bob))
         assert house.box._by_inside.keys() and len(house.box._by_port) == 1

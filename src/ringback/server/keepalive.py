@@ -70,6 +70,10 @@ class Keepalive:
         self._last: list[dict[str, _Ping]] = [{} for _ in range(self._slots)]
         self._by_branch: dict[str, _Ping] = {}
         self._waiting: deque[_Ping] = deque()
+        self.sent = 0
+        """How many OPTIONS were sent."""
+        self.missed = 0
+        """How many of them had no answer in time."""
 
     def look(self, now: float) -> None:
         """Asks whose turn it is and gives up who has not answered; to be called once a second as long as anything is bound."""
@@ -95,6 +99,7 @@ class Keepalive:
         if not flow.endpoint.is_reliable and not self._sources.is_proven(flow.host, now):
             return None
         ping = _Ping(f"z9hG4bK{self._token()}", flow, now + ANSWERED_WITHIN, last is not None and last.has_ever_answered)
+        self.sent += 1
         self._by_branch[ping.branch] = ping
         self._waiting.append(ping)
         self._send(_options(self._location.over(name), flow, ping.branch), flow)
@@ -102,6 +107,7 @@ class Keepalive:
 
     def _missed(self, ping: _Ping) -> None:
         del self._by_branch[ping.branch]
+        self.missed += not ping.is_answered
         # Over UDP it may have been lost, twice even; who says nothing to OPTIONS at all cannot be told from who is gone.
         if not ping.is_answered and ping.has_ever_answered and ping.flow.endpoint.is_reliable:
             self._drop(ping.flow, "No answer to OPTIONS")

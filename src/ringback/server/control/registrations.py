@@ -38,6 +38,7 @@ def _shown(binding: Binding, now: float) -> dict[str, Any]:
         "expires_in": round(binding.expires_at - now),
         "source": binding.source,
         "path": list(binding.route),
+        "flow": binding.flow,
         "instance": binding.instance,
         "reg_id": binding.reg_id,
         "call_id": binding.call_id,

@@ -25,6 +25,11 @@ class _Row(NamedTuple):
     label: str | tuple[str, str] = ""
 
 
+def _pings(server: Server) -> tuple[int, int]:
+    keepalive = server.core.keepalive
+    return (0, 0) if keepalive is None else (keepalive.sent, keepalive.missed)
+
+
 def _trunks(server: Server) -> dict[tuple[str, str], int]:
     now = server.location.clock()
     return {(name, str(one.uri)): int(one.is_up(now)) for name, trunks in server.core.gateways.trunks.items() for one in trunks}
@@ -50,6 +55,8 @@ _ROWS = (
     _Row(COUNTER, "sip_faults", "Messages not handled by a fault of this program's own", lambda s: s.core.stack.faults),
     _Row(COUNTER, "sip_dropped_datagrams", "Datagrams the operating system would not take", lambda s: s.transports.counts.dropped),
     _Row(COUNTER, "sip_keepalives", "Keep-alives received", lambda s: s.transports.counts.keepalives),
+    _Row(COUNTER, "sip_flow_pings", "OPTIONS sent down flows to phones behind NATs", lambda s: _pings(s)[0]),
+    _Row(COUNTER, "sip_flow_pings_missed", "Those of them that got no answer in time", lambda s: _pings(s)[1]),
     _Row(COUNTER, "sip_overdue_connections", "Connections closed at a limit", lambda s: s.transports.counts.overdue),
     _Row(COUNTER, "sip_refused_connections", "Connections closed as soon as accepted", lambda s: s.transports.counts.refused),
     _Row(GAUGE, "sip_connections", "Connections open", lambda s: s.transports.counts.by_transport, "transport"),
