@@ -43,6 +43,20 @@ def test_every_binding_is_removed(tmp_path: Path) -> None:
     assert (removed.exit_code, removed.output) == (0, f"sip:alice@127.0.0.1:{server.port} is registered nowhere any more\n")
 
 
+def test_a_phone_that_says_which_it_is_takes_its_own_place(tmp_path: Path) -> None:
+    with serving(folder=tmp_path) as server:
+        me = ("--user", f"alice@127.0.0.1:{server.port}")
+        phone = ("--instance", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
+        with running("register", *me, *phone) as one:
+            one.hear("registered")
+            before = say("register", *me, "--query").output
+            with running("register", *me, *phone) as other:
+                other.hear("registered")
+                after = say("register", *me, "--query").output
+    assert before.count("\n") == after.count("\n") == 1
+    assert before.partition("  ")[0] != after.partition("  ")[0]
+
+
 def test_passwords(tmp_path: Path) -> None:
     account(tmp_path / "data", "alice", "gehéim")
     file = tmp_path / "password"
@@ -111,6 +125,7 @@ def test_ctrl_c_before_an_answer() -> None:
         (["--user", "alice@example.test", "--query", "--remove"], "ringback: --query and --remove exclude each other\n"),
         (["--user", "alice@example.test", "--registrar", "a@b"], "ringback: --registrar: a@b names a user; a registrar is a host\n"),
         (["--user", "alice@example.test", "--expires", "0"], "Invalid value for '--expires': '0' is not from 1s to "),
+        (["--user", "alice@example.test", "--instance", "phone"], "ringback: --instance: phone is no URN, such as urn:uuid:"),
         (["--user", "alice@example.test", "--q", "2"], "Invalid value for '--q'"),
     ],
 )

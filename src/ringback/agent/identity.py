@@ -12,7 +12,7 @@ from ringback.message.message import Request
 from ringback.message.uri import SipUri, parse_uri
 
 # RFC 2141 §2, with what else a quoted string between angle brackets can hold.
-_urn = re.compile(r"[Uu][Rr][Nn]:[A-Za-z0-9][A-Za-z0-9-]{0,31}+:[A-Za-z0-9()+,\-.:=@;$_!*'%/?#]{1,255}+").fullmatch
+is_urn = re.compile(r"[Uu][Rr][Nn]:[A-Za-z0-9][A-Za-z0-9-]{0,31}+:[A-Za-z0-9()+,\-.:=@;$_!*'%/?#]{1,255}+").fullmatch
 
 # §19.1.1, table 1: what a URI in From and To does not have, since it says who, not where.
 _PLACES = ("transport", "maddr", "ttl", "lr", "method")
@@ -71,7 +71,7 @@ class Identity:
         uri = parse_uri(aor)
         if not isinstance(uri, SipUri):
             raise ValueError(f"not a SIP address-of-record: {aor}")
-        if instance is not None and not _urn(instance):
+        if instance is not None and not is_urn(instance):
             raise ValueError(f"not a URN such as urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6: {instance}")
         self.uri = uri
         self.aor = aor

@@ -42,6 +42,7 @@ class AgentOptions:
     is_traced: bool
     is_json: bool
     tls: Contexts | None = None
+    instance: str | None = None
 
     @property
     def aor(self) -> str:
@@ -78,9 +79,12 @@ class AgentOptions:
 
     def agent(self, *, observer: Observer | None = None, listen: tuple[str, ...] | None = None, **more: Any) -> UserAgent:
         """The user agent, not open yet; `listen` is where it listens unless --listen says otherwise. Raises `Fault`."""
+        from ringback.agent.identity import is_urn
         from ringback.agent.user_agent import UserAgent
         from ringback.transport.listening import listening_point
 
+        if self.instance is not None and not is_urn(self.instance):
+            raise Fault(f"--instance: {printable(self.instance)} is no URN, such as urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
         listen = self.listen or listen or self.everywhere(0)
         for point in listen:
             try:
@@ -93,6 +97,7 @@ class AgentOptions:
             display_name=self.name,
             password=self.password,
             username=username,
+            instance=self.instance,
             proxy=self.proxy,
             listen=listen,
             tls=self.tls,
@@ -132,6 +137,7 @@ def agent_options(command: _Command) -> _Command:
         account: str | None,
         password: str | None,
         password_file: str | None,
+        instance: str | None,
         proxy: str | None,
         transport: str | None,
         listen: tuple[str, ...],
@@ -157,6 +163,7 @@ def agent_options(command: _Command) -> _Command:
             transport=transport,
             listen=listen,
             tls=contexts(tls_ca, tls_certificate, tls_key, believes_anybody=believes_anybody),
+            instance=instance,
             is_traced=is_traced,
             is_json=is_json,
         )
@@ -179,6 +186,13 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         help="The account's password. Everybody on this machine sees the command line: a file or the variable is better.",
     ),
     click.option("--password-file", metavar="FILE", help="Its first line is the password; - is standard input."),
+    click.option(
+        "--instance",
+        metavar="URN",
+        envvar="RINGBACK_INSTANCE",
+        show_envvar=True,
+        help="Which phone this is, the same at each start: a registration takes the place of the one before, and is kept alive.",
+    ),
     click.option("--proxy", metavar="URI", help="Where everything goes first.  [default: where the URIs lead]"),
     click.option("--transport", type=click.Choice(TRANSPORTS), help="[default: what the URIs say, else udp]"),
     click.option(
