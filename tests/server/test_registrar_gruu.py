@@ -158,3 +158,15 @@ def test_a_contact_that_leads_back_to_its_own_address_of_record_is_refused(free:
 def test_a_contact_with_an_instance_is_a_sip_uri(free: House) -> None:
     assert free.send(GRUU, f'Contact: <tel:+1>;+sip.instance="<{TWO}>"').status == 403
     assert free.send(GRUU, "Contact: <tel:+1>").status == 200
+
+
+@pytest.mark.parametrize(("port", "status"), [(":5062", 200), ("", 403), (":5060", 403)])
+def test_a_phone_beside_its_server_is_not_its_address_of_record(port: str, status: int) -> None:
+    """Where a domain is the server's address, only the port tells the two apart."""
+    alone = House(RegistrarConfig(foreign_contacts=True), domains=())
+    aor = "sip:alice@192.0.2.100"
+    contact = f'Contact: <sip:alice@192.0.2.100{port}>;+sip.instance="<{ONE}>"'
+    response = alone.send(GRUU, contact, to=f"<{aor}:5060>", uri="sip:192.0.2.100", source="192.0.2.100")
+    assert response.status == status
+    named = House(RegistrarConfig(foreign_contacts=True), domains=())
+    assert named.send(GRUU, f'Contact: <{ALICE}>;+sip.instance="<{ONE}>"').status == 403

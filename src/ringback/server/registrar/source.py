@@ -45,5 +45,7 @@ def check_loop(uri: Uri, aor: str, domains: Domains, gruus: Gruus) -> None:
     if not isinstance(uri, SipUri):
         raise Refused(403, "Contact With an Instance Is No SIP URI")
     place = domains.place(str(uri))
-    if aor in (place.aor, gruus.aor_of(place)):
+    # Where a domain is an address, or none is named, a phone at another port of that address is no user of it.
+    is_ours = domains.is_own_address(uri) if place.address is not None else place.is_served
+    if is_ours and aor in (place.aor, gruus.aor_of(place)):
         raise Refused(403, "Contact Is the Address-of-Record Itself")
