@@ -8,7 +8,7 @@ from ringback.message.derive import response_to
 from ringback.message.message import Request
 from ringback.server.config import NatConfig
 from ringback.server.location.binding import Binding
-from tests.server.party import House, Party, simulated
+from tests.server.party import SERVER, House, Party, simulated
 from tests.server.proving import PASSWORD, prove
 from tests.server.test_nat import INSIDE, OUTSIDE, Behind, registers, talk
 
@@ -104,6 +104,19 @@ async def test_a_password_proves_it() -> None:
         bob = await house.party("bob", INSIDE)
         await prove(bob, bob.request("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{bob.uri}>"))
         await bob.hears("200 REGISTER")
+        await bob.hears("OPTIONS", within=30)
+
+
+@simulated
+async def test_where_passwords_are_asked_a_binding_is_proof_enough() -> None:
+    """What was loaded from the store: or each restart would cut off the phones behind NATs until they register again."""
+    async with Behind(auth="digest", waits=False) as house:
+        bob = await house.party("bob", INSIDE)
+        bob.ask("OPTIONS", f"sip:{SERVER}")
+        await bob.hears("200 OPTIONS")
+        flow = f"udp-{SERVER}-5060-{OUTSIDE}-40001"
+        binding = Binding(1, "sip:bob@example.com", bob.uri, "", 1.0, 100_000.0, 3600, "c", 1, flow=flow)
+        house.server.location.update(binding.aor, (binding,), lambda error: None)
         await bob.hears("OPTIONS", within=30)
 
 

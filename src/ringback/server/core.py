@@ -101,6 +101,7 @@ class ServerCore:
                 flows,
                 self.sources,
                 config.nat.keepalive,
+                is_open=users is None,
                 send=lambda octets, flow: self.layer.outgoing.append((octets, flow)),
                 drop=drop,
                 token=token,

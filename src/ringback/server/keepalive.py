@@ -53,16 +53,20 @@ class Keepalive:
         sources: Sources,
         interval: float,
         *,
+        is_open: bool,
         send: Callable[[bytes, Flow], None],
         drop: Callable[[Flow, str], None],
         token: Callable[[], str],
     ) -> None:
-        """`drop(flow, reason)` closes a connection that is dead; `token` makes what nobody guesses."""
+        """`is_open`: anybody may register, so that a binding proves nothing of its address; `drop(flow, reason)` closes a connection that
+        is dead; `token` makes what nobody guesses.
+        """
         self._location = location
         self._flows = flows
         self._sources = sources
         self._send = send
         self._drop = drop
+        self._is_open = is_open
         self._token = token
         self._slots = max(round(interval), 1)
         self._turn = 0
@@ -96,7 +100,7 @@ class Keepalive:
         flow = self._flows.named(name)
         if flow is None:
             return None
-        if not flow.endpoint.is_reliable and not self._sources.is_proven(flow.host, now):
+        if self._is_open and not flow.endpoint.is_reliable and not self._sources.is_proven(flow.host, now):
             return None
         ping = _Ping(f"z9hG4bK{self._token()}", flow, now + ANSWERED_WITHIN, last is not None and last.has_ever_answered)
         self.sent += 1
