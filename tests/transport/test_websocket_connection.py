@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from ipaddress import ip_network
 
 import pytest
@@ -70,6 +71,25 @@ async def test_a_connection_that_is_no_websocket_is_a_failure_with_its_reason() 
         ann.transports.send(options(), flow)
         await ann.failures_to_be(1)
         assert ann.failures == [(flow, "Peer Speaks No WebSocket")]
+
+
+@pytest.mark.parametrize("by_reset", [True, False])
+@pytest.mark.asyncio
+async def test_a_peer_that_leaves_within_the_handshake_is_a_failure(by_reset: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        async with party("WS") as (ann, _):
+            flow = ann.transports.flow_to(Target("WS", "127.0.0.1", listener.getsockname()[1]))
+            assert flow is not None
+            ann.transports.send(options(), flow)
+            sock, _address = await asyncio.get_running_loop().sock_accept(listener)
+            with sock:
+                assert (await read(sock, 4)) == b"GET "
+                if by_reset:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await ann.failures_to_be(1)
+            assert ann.failures == [(flow, "Peer Ended the WebSocket Handshake")]
+            assert ann.transports.counts.connections == 0
 
 
 @pytest.mark.asyncio

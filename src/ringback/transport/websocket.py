@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from http import HTTPStatus
 
 from websockets.client import ClientProtocol
@@ -24,8 +25,10 @@ _HANDSHAKE_BYTES = 16_384
 _SLICE = 4_096
 # A browser sends a message in one frame; what lies between may cut it again, into some KiB each.
 _FRAGMENTS = 128
-# Control frames between two looks of the sweep, a second: RFC 6455 names no bound, and one is usual in twenty seconds.
-_CONTROL_FRAMES = 64
+# Frames that say nothing between two looks of the sweep, a second: RFC 6455 names no bound, and one is usual in twenty seconds.
+_IDLE_FRAMES = 64
+# Below this nothing is a SIP message: its start line and the six fields that each must have are longer.
+_SHORTEST_MESSAGE = 64
 
 _HEAD_END = b"\r\n\r\n"
 _CRLF = b"\r\n"
@@ -54,10 +57,10 @@ class WebSocket:
         self._protocol = protocol
         self._limits = limits
         self._head = bytearray()
-        self._messages: list[bytes] = []
+        self._messages: deque[bytes] = deque()
         self._parts: list[bytes] = []
         self._is_text = False
-        self._control_frames = 0
+        self._idle_frames = 0
         self._has_progressed = True
 
     @property
@@ -127,11 +130,16 @@ class WebSocket:
             elif len(self._parts) >= _FRAGMENTS:
                 self._fail(CloseCode.POLICY_VIOLATION, f"more than {_FRAGMENTS} fragments")
         elif opcode is not Opcode.CLOSE:
-            self._control_frames += 1
-            if self._control_frames > _CONTROL_FRAMES:
-                self._fail(CloseCode.POLICY_VIOLATION, "too many control frames")
+            self._said_nothing()
+
+    def _said_nothing(self) -> None:
+        self._idle_frames += 1
+        if self._idle_frames > _IDLE_FRAMES:
+            self._fail(CloseCode.POLICY_VIOLATION, "too many frames that say nothing")
 
     def _complete(self, message: bytes) -> None:
+        if len(message) < _SHORTEST_MESSAGE:
+            self._said_nothing()
         if self._is_text and not message.isascii():
             try:
                 message.decode()
@@ -150,7 +158,7 @@ class WebSocket:
         """The next message and its octets, None where more is needed. After what is no SIP message a sound one may come."""
         if not self._messages:
             return None
-        octets = self._messages.pop(0)
+        octets = self._messages.popleft()
         return parse_datagram(octets, self._limits), octets
 
     def send(self, message: bytes) -> None:
@@ -171,8 +179,8 @@ class WebSocket:
             self._protocol.send_ping(b"")
 
     def looked_at(self) -> None:
-        """Begins a new count of control frames; to be called from time to time."""
-        self._control_frames = 0
+        """Begins a new count of frames that say nothing; to be called from time to time."""
+        self._idle_frames = 0
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Says goodbye (RFC 6455 §7.1.2)."""

@@ -109,8 +109,14 @@ class WebSocketConnection(Connection):
     def eof_received(self) -> bool:
         """The peer sends no more; where the handshake was not over yet, there will be no WebSocket."""
         if self.state == OPENING and not self.is_accepted:
-            self.abort("Peer Speaks No WebSocket")
+            self.abort("Peer Ended the WebSocket Handshake")
         return super().eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The end; within the handshake it is a failure."""
+        if self.state == OPENING and not self.is_accepted:
+            self.abort("Peer Ended the WebSocket Handshake")
+        super().connection_lost(error)
 
     def abort(self, reason: str | None = None) -> None:
         """Closes at once, with a goodbye to who listens to us."""
