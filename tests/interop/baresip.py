@@ -53,10 +53,12 @@ class Phone(Running):
         modules: Sequence[str] = (),
         contact: str = "",
         port: int = 0,
+        account: str = "",
     ) -> None:
         """`more` are lines for its configuration, `modules` are loaded besides those it needs. Without a server it registers nowhere.
 
         `port` is the server's for this transport, if not that of its address.
+        `account` are further parameters of its account, each with its `;`.
         `contact` is the URI of the one contact that its module of that name may send messages to.
         """
         found = next((path for path in _MODULES if (path / "ctrl_tcp.so").exists()), None)
@@ -74,7 +76,8 @@ class Phone(Running):
             (folder / "accounts").write_text(f"<{self.uri};transport={transport}>;regint=0\n")
         else:
             way = f"127.0.0.1:{port or server[1]};transport={transport}"
-            (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{password and f";auth_pass={password}"}\n')
+            account += password and f";auth_pass={password}"
+            (folder / "accounts").write_text(f'<{self.uri}>;outbound="sip:{way}";regint=600{account}\n')
         (folder / "contacts").write_text(contact and f"<{contact}>\n")
         (folder / "current_contact").write_text(contact)
         self.events: list[Event] = []

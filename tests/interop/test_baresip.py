@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def phone(program: Callable[[str], str], server: RunningServer, tmp_path: Path) 
     """`phone()` is a phone that has registered; keyword arguments as those of `Phone`."""
     with ExitStack() as stack:
 
-        def make(user: str = "", **more: str) -> Phone:
+        def make(user: str = "", **more: Any) -> Phone:
             user = user or unique()
             return stack.enter_context(Phone(program("baresip"), tmp_path / user, user, server.address, **more)).ready()
 
@@ -115,3 +116,23 @@ def test_a_phone_that_quits_is_registered_no_more(phone: MakePhone, server: Runn
     assert alice.wait() == 0
     with Peer(server.address) as peer:
         patiently(lambda: not peer.ask(peer.register(alice.user, None)).field("Contact"), "no binding is left")
+
+
+def test_a_phone_that_registers_its_flow_is_called_down_it_and_gone_when_it_dies(phone: MakePhone, server: RunningServer) -> None:
+    """RFC 5626: no REGISTER takes the binding away, the end of the connection does."""
+    alice = phone()
+    bob = phone(account=";sipnat=outbound", transport="tcp", modules=("uuid",))
+    with Peer(server.address) as peer:
+        listed = peer.ask(peer.register(bob.user, None)).field("Contact")
+        assert "reg-id=1" in listed
+        assert "+sip.instance" in listed
+        alice.say("dial", bob.uri)
+        call = bob.rings()
+        bob.say("accept")
+        alice.expect("CALL_ESTABLISHED", call)
+        alice.say("hangup")
+        bob.closing(call)
+        bob.process.kill()
+        patiently(lambda: not peer.ask(peer.register(bob.user, None)).field("Contact"), "no binding is left")
+    alice.say("dial", bob.uri)
+    assert str(alice.expect("CALL_CLOSED")["param"]).startswith("404 ")
