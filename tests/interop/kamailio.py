@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -36,8 +36,10 @@ class MortalKamailio:
         self._running = Running("kamailio", _command(program, folder, name, {**values, "port": self.port}), folder=folder)
 
     def _signal(self, number: int) -> None:
-        for pid in [*_children_of(self._running.pid), self._running.pid]:
-            os.kill(pid, number)
+        # The parent first: it would end the others, or itself, where one of them dies.
+        for pid in [self._running.pid, *_children_of(self._running.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def freeze(self) -> None:
         """It says nothing from now on, and its sockets stay."""
