@@ -56,9 +56,7 @@ def read_config(file: Path | None = None, options: Mapping[str, Any] | None = No
     log = msgspec.structs.replace(config.log, file=_beside(config.log.file, folder), security=_beside(config.log.security, folder))
     routing = _beside(config.routing, folder)
     websocket = msgspec.structs.replace(config.websocket, admission=_beside(config.websocket.admission, folder))
-    return msgspec.structs.replace(
-        config, data=data, routing=routing, trace=trace, control=control, log=log, tls=tls, websocket=websocket
-    )
+    return msgspec.structs.replace(config, data=data, routing=routing, trace=trace, control=control, log=log, tls=tls, websocket=websocket)
 
 
 def _text(file: Path) -> str:

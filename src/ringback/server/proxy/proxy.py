@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ringback.transport.resolver import Resolver
 
 Later = Callable[[list[Target], float], None]
+
+
 class Refuse(Protocol):
     """How the server answers on its own: once, keeping nothing (§8.2.7)."""
 
