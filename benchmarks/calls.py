@@ -1,11 +1,12 @@
 """CPU per call (or per REGISTER) of the running server, driven by SIPp on loopback, in turn with Kamailio where it is installed.
 
-    ./dev bench calls [--work call|register|register-durable] [--transport udp|tcp|tls] [--rate N] [--calls N] [--pairs N] [--no-peer]
+    ./dev bench calls [--work WORK] [--transport udp|tcp|tls] [--rate N] [--calls N] [--pairs N] [--no-peer]
 
 Each run is a fresh process and a fresh folder. A call is INVITE 100 180 200 ACK BYE 200 through a record-routing, transaction-stateful
-proxy with a location lookup; caller and callee use the same transport, over TCP and TLS one connection each. The exit status is 1 where a
-call failed. Needs sipp (Debian: sip-tester), and stunnel4 for TLS; the peer needs kamailio, kamailio-sqlite-modules with sqlite3 for
-register-durable, and kamailio-tls-modules for TLS.
+proxy with a location lookup; `stateless` is the same through a proxy that keeps nothing, `redirect` is INVITE 302 ACK. `register-password`
+is REGISTER 401 REGISTER 200, written through as `register-durable` is. Caller and callee use the same transport, over TCP and TLS one
+connection each. The exit status is 1 where a call failed. Needs sipp (Debian: sip-tester), and stunnel4 for TLS; the peer needs kamailio,
+kamailio-sqlite-modules with sqlite3 where bindings are written through, and kamailio-tls-modules for TLS.
 """
 
 import argparse
@@ -27,6 +28,16 @@ from benchmarks.processes import LOOPBACK, cpu_seconds, free_port, memory_kb, st
 SCENARIOS = Path(__file__).with_name("scenarios")
 QUIET: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 Command = Callable[[int, Path], list[str]]
+CALLS = {"call": "caller.xml", "stateless": "caller.xml", "redirect": "redirected.xml"}
+REGISTRATIONS = {"register": "register.xml", "register-durable": "register.xml", "register-password": "register_with_password.xml"}
+TABLES = {
+    "stateless": '[domain."example.test"]\nmode = "stateless"\n',
+    "redirect": '[domain."example.test"]\nmode = "redirect"\n',
+    # SIPp knows no other, nor does the peer.
+    "register-password": '[access]\nalgorithms = ["MD5"]\n',
+}
+DURABLE = ("register-durable", "register-password")
+PASSWORD = "opensesame"
 
 TRANSPORTS = {"udp": "u1", "tcp": "t1", "tls": "t1"}
 """What SIPp speaks: Debian's knows no TLS, so it speaks TCP to a stunnel that speaks TLS with the server."""
@@ -73,12 +84,21 @@ def ours(work: str, transport: str) -> Command:
 
     def command(port: int, folder: Path) -> list[str]:
         program = str(Path(sys.executable).with_name("ringback"))
-        data = str(folder / "data") if work == "register-durable" else ":memory:"
-        options = ["--auth", "none", "--domain", "example.test", "--listen", f"udp://{LOOPBACK}:{port}", "--data", data]
+        data = str(folder / "data") if work in DURABLE else ":memory:"
+        options = ["--domain", "example.test", "--listen", f"udp://{LOOPBACK}:{port}", "--data", data]
+        if work == "register-password":
+            add = [program, "user", "add", "u0@example.test", "--data", data, "--password-stdin"]
+            subprocess.run(add, input=f"{PASSWORD}\n", text=True, check=True, stdout=subprocess.DEVNULL)
+        else:
+            options += ["--auth", "none"]
+        tables = TABLES.get(work, "")
         if transport == "tls":
             # The callee's certificate is the server's own, which does not name an address: as the peer, this asks for none.
-            (folder / "server.toml").write_text('[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\nverify = false\n', "utf-8")
-            options += ["--config", str(folder / "server.toml"), "--listen", f"tls://{LOOPBACK}:{stream_port(port, transport)}"]
+            tables += '[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\nverify = false\n'
+            options += ["--listen", f"tls://{LOOPBACK}:{stream_port(port, transport)}"]
+        if tables:
+            (folder / "server.toml").write_text(tables, "utf-8")
+            options += ["--config", str(folder / "server.toml")]
         return [program, "serve", *options]
 
     return command
@@ -88,10 +108,13 @@ def kamailio(work: str, transport: str) -> Command:
     """The peer, with one worker and its faster allocator; write-through to SQLite for register-durable."""
 
     def command(port: int, folder: Path) -> list[str]:
-        is_durable = work == "register-durable"
+        is_durable = work in DURABLE
         switches = {
             "DURABLE": is_durable,
             "MEMORY": not is_durable,
+            "PASSWORD": work == "register-password",
+            "STATELESS": work == "stateless",
+            "REDIRECT": work == "redirect",
             "DATAGRAM": transport == "udp",
             "STREAM": transport != "udp",
             "TLS": transport == "tls",
@@ -153,16 +176,19 @@ def measure(command: Command, work: str, transport: str, rate: int, calls: int) 
         way = ["-t", TRANSPORTS[transport], *keys]
         target = f"{LOOPBACK}:{near}"
         users = folder / "users.csv"
-        if work == "call":
+        if work in CALLS:
             users.write_text(f"SEQUENTIAL\nbob;{far}\n", "utf-8")
             # Over UDP: who registers over TLS is called down that connection, and SIPp's would be gone.
             wait(sipp(folder, f"{LOOPBACK}:{port}", *keys, "-sf", SCENARIOS / "register.xml", "-inf", users, "-m", 1), 10)
             callee = sipp(folder, *way, "-sf", SCENARIOS / "callee.xml", "-p", callee_port, "-m", calls)
             time.sleep(0.3)
-            scenario: list[object] = ["-sf", SCENARIOS / "caller.xml"]
+            scenario: list[object] = ["-sf", SCENARIOS / CALLS[work]]
         else:
-            users.write_text("SEQUENTIAL\n" + "".join(f"u{n};{20_000 + n % 40_000}\n" for n in range(calls)), "utf-8")
-            scenario = ["-sf", SCENARIOS / "register.xml", "-inf", users]
+            # One user proves himself again and again, for ten phones at the most; who need not may be as many as there are calls.
+            count, name = (10, "u0") if work == "register-password" else (calls, "u{n}")
+            lines = (f"{name.format(n=n)};{20_000 + n % 40_000}\n" for n in range(count))
+            users.write_text("SEQUENTIAL\n" + "".join(lines), "utf-8")
+            scenario = ["-sf", SCENARIOS / REGISTRATIONS[work], "-inf", users]
         statistic = ["-trace_stat", "-stf", "stat.csv", "-fd", 1, "-trace_rtt", "-rtt_freq", 50]
         memory, cpu, begin = memory_kb(server.pid), cpu_seconds(server.pid), time.monotonic()
         wait(sipp(folder, target, *way, *scenario, "-r", rate, "-m", calls, "-l", 200_000, *statistic), calls / rate + 15)
@@ -207,7 +233,7 @@ def show(name: str, work: str, result: Result) -> None:
 def main(arguments: list[str]) -> int:
     """Runs the pairs and prints the median ratio."""
     parser = argparse.ArgumentParser(prog="./dev bench calls", description="CPU per call, beside Kamailio.")
-    parser.add_argument("--work", choices=["call", "register", "register-durable"], default="call")
+    parser.add_argument("--work", choices=[*CALLS, *REGISTRATIONS], default="call")
     parser.add_argument("--transport", choices=list(TRANSPORTS), default="udp")
     parser.add_argument("--rate", type=int, default=800, help="calls (registrations) per second")
     parser.add_argument("--calls", type=int, default=4000, help="calls of each run")

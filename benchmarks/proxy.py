@@ -1,8 +1,9 @@
 """Microseconds of the whole server for one call, without the kernel: INVITE 100 180 200 ACK BYE 200 through registrar, location and proxy.
 
-    ./dev bench proxy [--profile [COUNT]]
+    ./dev bench proxy [--stateless] [--profile [COUNT]]
 
-Every message comes in as octets and leaves as octets; only sockets are missing. `--profile` says where the time goes.
+Every message comes in as octets and leaves as octets; only sockets are missing. `--stateless` has the server keep nothing of the call,
+`--profile` says where the time goes.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from benchmarks import messages
 from benchmarks.clock import microseconds, report
 from benchmarks.silent_server import CALLEE, Silence, feed, silent_server
 from ringback.message.parser import parse_datagram
+from ringback.server.config.domain import Mode
 from ringback.server.server import Server
 
 CALLER = ("127.0.0.1", 5070)
@@ -55,9 +57,9 @@ class Calls:
             self._silence.sent.clear()
 
 
-async def measure(profiled: int) -> None:
+async def measure(mode: Mode, profiled: int) -> None:
     """Prints the table, or the profile of that many calls."""
-    async with silent_server() as (server, silence):
+    async with silent_server(mode) as (server, silence):
         calls = Calls(server, silence)
         calls.run()
         octets = list(calls.octets)
@@ -87,9 +89,11 @@ def _peers(octets: list[bytes]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`--profile [COUNT]` or the table."""
+    """The table, or with `--profile [COUNT]` where its time goes."""
+    mode: Mode = "stateless" if "--stateless" in arguments else "stateful"
     profiled = 0
-    if arguments and arguments[0] == "--profile":
-        profiled = int(arguments[1]) if len(arguments) > 1 else 2000
-    asyncio.run(measure(profiled))
+    if "--profile" in arguments:
+        count = arguments[arguments.index("--profile") + 1 :][:1]
+        profiled = int(count[0]) if count and count[0].isdigit() else 2000
+    asyncio.run(measure(mode, profiled))
     return 0

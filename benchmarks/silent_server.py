@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from benchmarks import messages
 from ringback.address import Endpoint, Flow, Target
 from ringback.message.parser import parse_datagram
-from ringback.server.config import Config, LimitsConfig, RegistrarConfig
+from ringback.server.config import Config, DomainConfig, LimitsConfig, RegistrarConfig
+from ringback.server.config.domain import Mode
 from ringback.server.server import Server
 from ringback.transport.transports import Transports
 
@@ -47,11 +48,12 @@ def feed(server: Server, data: bytes, remote: tuple[str, int]) -> None:
 
 
 @asynccontextmanager
-async def silent_server() -> AsyncIterator[tuple[Server, Silence]]:
+async def silent_server(mode: Mode = "stateful") -> AsyncIterator[tuple[Server, Silence]]:
     """A server for example.test that keeps nothing on disk, with bob registered at `CALLEE`."""
     config = Config(
         auth="none",
         domains=["example.test"],
+        domain={"example.test": DomainConfig(mode=mode)},
         listen=["udp://127.0.0.1:0"],
         limits=LimitsConfig(half_open_per_source=1_000_000),
         registrar=RegistrarConfig(foreign_contacts=True),

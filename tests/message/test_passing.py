@@ -7,7 +7,7 @@ import pytest
 from ringback.message.errors import SipParseError
 from ringback.message.message import Response
 from ringback.message.parser import Malformed, parse_datagram, parse_message
-from ringback.message.passing import PassingResponse, glance
+from ringback.message.passing import PassingResponse, branch_of, glance
 from tests.torture.mutation import mutated
 
 OCTETS = (
@@ -50,6 +50,50 @@ def test_the_topmost_via_goes_without_a_parse() -> None:
     without = OCTETS.replace(b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa.1-b;received=192.0.2.1;rport=5060\r\n", b"")
     assert message.to_bytes() == without
     assert message.via.host == "192.0.2.2"
+
+
+def test_the_topmost_via_and_the_next_as_they_are_written() -> None:
+    message = passing()
+    assert message.take_top_via() == (
+        "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa.1-b;received=192.0.2.1;rport=5060",
+        "SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2",
+    )
+    assert message.is_untouched
+    other = passing()
+    other.remove_top_via()
+    assert message.to_bytes() == other.to_bytes()
+    assert message.take_top_via() is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"Via: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK2\r\n", b""),
+        (b"Via: SIP/2.0/UDP 192.0.2.2", b"v: SIP/2.0/UDP 192.0.2.2"),
+        (b"branch=z9hG4bK2\r\n", b"branch=z9hG4bK2\r\n ;x\r\n"),
+        (b"branch=z9hG4bK2\r\n", b"branch=z9hG4bK2,SIP/2.0/UDP h\r\n"),
+    ],
+    ids=["none", "compact", "continued", "two in a line"],
+)
+def test_a_next_via_that_takes_a_parse_is_left_alone(old: bytes, new: bytes) -> None:
+    octets = OCTETS.replace(old, new)
+    message = passing(octets)
+    assert message.take_top_via() is None
+    assert message.to_bytes() is octets
+    message = passing()
+    assert message.reason == "OK"
+    assert message.take_top_via() is None
+
+
+def test_the_branch_of_a_response_glanced_at_or_not() -> None:
+    message = passing()
+    assert branch_of(message) == "z9hG4bKa.1-b"
+    assert message.is_untouched
+    assert message.reason == "OK"
+    assert branch_of(message) == "z9hG4bKa.1-b"
+    plain = parse_message(OCTETS.replace(b";branch=z9hG4bKa.1-b", b""))
+    assert isinstance(plain, Response)
+    assert branch_of(plain) == ""
 
 
 def test_the_topmost_via_goes_after_a_parse() -> None:

@@ -85,9 +85,30 @@ class PassingResponse(Response):
         self._via = None
         return self._octets.startswith(b"Via: ", start) or "via" in self._parse().headers
 
+    def take_top_via(self) -> tuple[str, str] | None:
+        """Removes the topmost Via; gives it and the next one as written. None, and nothing is changed, where that takes a parse."""
+        if self._via is None or self._parsed is not None:
+            return None
+        octets = self._octets
+        start, end = self._via
+        stop = octets.find(b"\r\n", end)
+        below = octets[end + 5 : stop]
+        if octets[end : end + 5] != b"Via: " or octets[stop + 2] in _BLANKS or b"," in below:
+            return None
+        self._octets = octets[:start] + octets[end:]
+        self._via = None
+        return octets[start + 5 : end - 2].decode(), below.decode("utf-8", "surrogateescape")
+
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire."""
         return self._octets if self._parsed is None else self._parsed.to_bytes()
+
+
+def branch_of(response: Response) -> str:
+    """The branch of a response's topmost Via, "" where that has none; raises `SipParseError` where it cannot be read."""
+    if isinstance(response, PassingResponse) and response.is_untouched:
+        return response.branch
+    return response.via.branch or ""
 
 
 def glance(data: bytes) -> PassingResponse | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ringback.address import Flow
 from ringback.message.errors import SipParseError
 from ringback.message.message import Response
+from ringback.message.passing import branch_of
 
 if TYPE_CHECKING:
     from ringback.server.flows import Flows
@@ -119,7 +120,7 @@ class Keepalive:
     def receive(self, response: Response, flow: Flow, now: float) -> bool:
         """Whether a response answers one of these; its sender is then where it says."""
         try:
-            ping = self._by_branch.get(response.via.branch or "")
+            ping = self._by_branch.get(branch_of(response))
         except SipParseError:
             return False
         if ping is None or flow.host != ping.flow.host:

@@ -194,7 +194,8 @@ class Server:
         self._resolver.speak(endpoints)
         self.flows.serve(endpoints, self.transports.connected)
         self.core.record_route.serve(endpoints)
-        self.core.proxy.own_sent_by = self.core.proxy.stateless.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        self.core.proxy.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        self.core.proxy.stateless.serve(endpoints)
         if self.config.registrar.multicast:
             # Nothing but what comes from there has to do with it: it is opened when the others have been named.
             self.core.group = await self.transports.open("UDP", ALL_SERVERS, DEFAULT_PORTS["UDP"])

@@ -7,6 +7,7 @@ import hmac
 from ringback.message.fields.via import Via
 from ringback.message.message import Message, Request
 from ringback.server.proxy.validation import LOOP_SEPARATOR
+from ringback.transaction.matching import has_cookie
 
 # No other branch of ours has a full stop there, so a glance tells which responses are worth a digest.
 _COOKIE = "z9hG4bK."
@@ -26,20 +27,21 @@ class ComputedVia:
         self.own_sent_by: frozenset[str] = frozenset()
         self._key = key
 
-    def branch(self, request: Request, loop_hash: str | None) -> str:
-        """The branch of a request's copy: the same for its retransmissions, its CANCEL and the ACK of its refusal."""
-        branch = f"{_COOKIE}{self._digest(request.via, request)}"
-        return branch if loop_hash is None else f"{branch}{LOOP_SEPARATOR}{loop_hash}"
+    def branch(self, request: Request) -> str:
+        """The branch of a request's copy but for its loop hash: the same for its retransmissions, its CANCEL and the ACK of its refusal."""
+        return f"{_COOKIE}{self._digest(request.via, request)}"
 
     def has_sent(self, request: Request) -> bool:
         """Whether a request that seems to come from ourselves does (§16.3 item 4): we computed its topmost Via."""
         vias = request.vias
-        return len(vias) > 1 and self.is_ours(vias[0], vias[1], request)
+        return len(vias) > 1 and self.is_ours(vias[0].branch, vias[0].sent_by, vias[1], request)
 
-    def is_ours(self, via: Via, below: Via, message: Message) -> bool:
-        """Whether we put `via` above `below` on the request of a message. Raises `SipParseError` where Call-ID or CSeq are malformed."""
-        branch = via.branch
-        if branch is None or not branch.startswith(_COOKIE) or via.sent_by not in self.own_sent_by:
+    def is_ours(self, branch: str | None, sent_by: str, below: Via, message: Message) -> bool:
+        """Whether we put a Via with this branch and sent-by above `below` on the request of a message.
+
+        Raises `SipParseError` where Call-ID or CSeq are malformed and needed.
+        """
+        if branch is None or not branch.startswith(_COOKIE) or sent_by not in self.own_sent_by:
             return False
         given = branch[len(_COOKIE) :].partition(LOOP_SEPARATOR)[0]
         return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._digest(below, message).encode())
@@ -48,7 +50,9 @@ class ComputedVia:
         """The digest of what names a transaction and stands in its response, too.
 
         The source is in it: who cancels a call from another address than it was made from cancels nothing. A client of RFC 2543 has no
-        branch; then Call-ID and CSeq number tell its requests apart, and the loop hash their Request-URIs.
+        branch of its own for each request; then Call-ID and CSeq number tell them apart, and the loop hash their Request-URIs.
         """
-        text = f"{via.transport} {via.sent_by} {via.branch} {via.received or via.host}\n{message.call_id}\n{message.cseq.number}"
+        text = f"{via.transport} {via.sent_by} {via.branch} {via.received or via.host}"
+        if not has_cookie(via):
+            text += f"\n{message.call_id}\n{message.cseq.number}"
         return hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), "sha256")[:_DIGEST_BYTES].hex()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ringback.address import DEFAULT_PORTS, Endpoint, Flow, Target
@@ -10,6 +11,7 @@ from ringback.message.derive import invite_of
 from ringback.message.errors import SipParseError
 from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
+from ringback.message.passing import PassingResponse
 from ringback.server.domains import STATELESS
 from ringback.server.flows import Flows, ForgedToken
 from ringback.server.proxy.computed_via import ComputedVia
@@ -18,7 +20,7 @@ from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 from ringback.server.proxy.settling import settled
-from ringback.server.proxy.validation import ROUTED_STATELESSLY_BY, fault_of, has_looped, loop_hash
+from ringback.server.proxy.validation import LOOP_SEPARATOR, ROUTED_STATELESSLY_BY, fault_of, has_looped, loop_hash
 from ringback.transaction.reply import fallback_target, reply_flow
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _WAY = "way"
 class Passing:
     """A request on its way through, and what is done with it where it cannot go on."""
 
-    __slots__ = ("breadth", "dialog", "flow", "keep", "loop_hash", "may_lead", "refuse", "request", "transaction")
+    __slots__ = ("branch", "breadth", "dialog", "flow", "keep", "loop_hash", "may_lead", "refuse", "request", "transaction")
 
     def __init__(
         self,
@@ -59,6 +61,8 @@ class Passing:
         self.request = request
         self.flow = flow
         self.transaction = transaction
+        self.branch = ""
+        """Computed when it is sent."""
         self.breadth = breadth
         self.loop_hash = loop_hash
         self.dialog = dialog
@@ -74,6 +78,7 @@ class StatelessProxy:
         self, proxy: Proxy, stack: Stack, domains: Domains, record_route: RecordRoute, flows: Flows, via: ComputedVia, determine: Determine
     ) -> None:
         self._has_decided = False
+        self._alone: frozenset[Endpoint] = frozenset()
         self.via = via
         self._proxy = proxy
         self._stack = stack
@@ -81,6 +86,12 @@ class StatelessProxy:
         self._record_route = record_route
         self._flows = flows
         self._determine = determine
+
+    def serve(self, endpoints: Sequence[Endpoint]) -> None:
+        """Names the listening points."""
+        self.via.own_sent_by = frozenset(endpoint.sent_by for endpoint in endpoints)
+        counts = Counter(endpoint.transport for endpoint in endpoints)
+        self._alone = frozenset(one for one in endpoints if not one.is_reliable and counts[one.transport] == 1)
 
     # Which requests.
 
@@ -108,7 +119,7 @@ class StatelessProxy:
         if found is None:
             return
         own_hash = self._loop_hash(request)
-        if has_looped(request, self._proxy.own_sent_by, own_hash):
+        if own_hash != context.loop_hash and has_looped(request, self._proxy.own_sent_by, own_hash):
             found = Reject(482)
         if isinstance(found, Forward):
             passing = self._passing(context, request, own_hash, None, lambda then: context.decided(decision, request, then))
@@ -203,13 +214,13 @@ class StatelessProxy:
 
     def _pass(self, passing: Passing, destination: Destination, now: float) -> None:
         """Sends a request to one destination; where its address must be asked for, later."""
+        passing.branch = branch = self.via.branch(passing.request)
         try:
             copy, uri, hop = next_hop(passing.request, request_uri(destination.uri), destination.route)
             if destination.flow is not None:
                 self._send(passing, copy, uri, self._down(destination), destination.flow, now)
                 return
             # RFC 3263 §4.4: the same each time, or a retransmission would go elsewhere.
-            branch = self.via.branch(passing.request, None)
             resolver = self._proxy.resolver
             targets = resolver.stable(hop, branch, now)
         except SipParseError:
@@ -273,35 +284,38 @@ class StatelessProxy:
                 lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_sips, is_wanted=self._proxy.stays)
             return forwarded(copy, uri, passing.breadth, lines, via)
 
-        text = self.via.branch(passing.request, passing.loop_hash) + self._way(passing.flow)
+        text = passing.branch if passing.loop_hash is None else f"{passing.branch}{LOOP_SEPARATOR}{passing.loop_hash}"
+        if passing.flow.endpoint not in self._alone:
+            # Not plain from the Via: which endpoint or connection the response shall leave by.
+            text += f";{_WAY}={self._flows.token(passing.flow)}"
         if isinstance(way, Flow):
             return way, render(way.endpoint.via + text, way.endpoint)
         return self._stack.address(way, text, render, came, any_size=passing.keep is None)
-
-    def _way(self, flow: Flow) -> str:
-        """A parameter of our Via that says which endpoint or connection the response shall leave by, where that is not plain."""
-        transport = flow.endpoint.transport
-        if not flow.connection and sum(endpoint.transport == transport for endpoint in self._stack.ways.endpoints) == 1:
-            return ""
-        return f";{_WAY}={self._flows.token(flow)}"
 
     # Back.
 
     def receive(self, response: Response) -> None:
         """Sends a response that no transaction took to where the Via below ours says; one that we did not ask for goes nowhere."""
         try:
-            via = response.via
-            if not response.remove_top_via():
+            taken = response.take_top_via() if isinstance(response, PassingResponse) else None
+            if taken is not None:
+                # Most responses need not be taken apart.
+                token = Via.parse(taken[0]).params.get(_WAY) if f";{_WAY}=" in taken[0] else None
+                branch, sent_by, below = response.branch, response.sent_by.lower(), Via.parse(taken[1])  # type: ignore[attr-defined]
+            else:
+                via = response.via
+                if not response.remove_top_via():
+                    return
+                branch, sent_by, below, token = via.branch, via.sent_by, response.via, via.params.get(_WAY)
+            if not self.via.is_ours(branch, sent_by, below, response):
                 return
-            below = response.via
-            if not self.via.is_ours(via, below, response):
+            flow = self._way_back(token, below)
+            if flow is None:
                 return
-            flow = self._way_back(via.params.get(_WAY), below)
+            frame(response, flow)
         except SipParseError:
             return
-        if flow is not None:
-            frame(response, flow)
-            self._stack.layer.outgoing.append((response.to_bytes(), flow))
+        self._stack.layer.outgoing.append((response.to_bytes(), flow))
 
     def _way_back(self, token: str | None, below: Via) -> Flow | None:
         """The flow of a response whose topmost Via is now `below` (§18.2.2)."""

@@ -88,9 +88,13 @@ class Resolver:
 
         What has failed does not count (RFC 3263 §4.4).
         """
-        known = self._way_of(text, now)
-        if known is None:
-            return None
+        known = self._uris.get(text)
+        if known is None or known.until <= now:
+            known = self._way_of(text, now)
+            if known is None:
+                return None
+        if known.value.fixed is not None:
+            return known.value.fixed
         draws = 0
 
         def chance() -> float:
