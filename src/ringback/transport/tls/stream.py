@@ -134,15 +134,18 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
     def _decipher(self) -> None:
         connection = self._connection
         buffer = connection.get_buffer(-1)
-        read = self._tls.read
+        tls, incoming = self._tls, self._incoming
         self._is_reading = True
         try:
             while not self._has_ended and connection.state != CLOSED:
-                count = read(len(buffer), buffer)
+                count = tls.read(len(buffer), buffer)
                 if not count:
                     self._take_goodbye()
                     break
                 connection.buffer_updated(count)  # type: ignore[arg-type]  # with a buffer it gives a number
+                if not incoming.pending and not tls.pending():
+                    # Asking for more would only be answered by an exception.
+                    break
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
