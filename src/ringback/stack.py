@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, parse_message
+from ringback.stand_ins import StandIns
 from ringback.transaction.events import Event
 from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import fallback_target
@@ -18,6 +19,7 @@ from ringback.transaction.reply import fallback_target
 if TYPE_CHECKING:
     from ringback.address import Endpoint, Flow, Target
     from ringback.transaction.transaction import ClientTransaction, ServerTransaction
+    from ringback.transport.resolver import Resolver
 
 # RFC 3261 §18.1.1: above this, where the path MTU is not known, a request goes over a congestion-controlled transport.
 LARGEST_UDP_REQUEST = 1300
@@ -75,6 +77,7 @@ class Stack:
         self.faults = 0
         """How many messages could not be handled by a fault of this program's own."""
         self._next_report = 0.0
+        self._stand_ins: StandIns | None = None
         self.ways: Ways
         self._loop = asyncio.get_running_loop()
         self._clock = clock or self._loop.time
@@ -86,6 +89,10 @@ class Stack:
     def attach(self, ways: Ways) -> None:
         """Names the transports; they call `received`, `batch_ended` and `failed`."""
         self.ways = ways
+
+    def stand_in_by(self, resolver: Resolver) -> None:
+        """Has responses whose peer is gone go to the other hosts of its name (RFC 3263 §5). After `attach`."""
+        self._stand_ins = StandIns(resolver, self.ways)
 
     def received(self, message: Request | Response | Malformed, data: bytes, flow: Flow) -> None:
         """Takes one message from a transport."""
@@ -148,8 +155,15 @@ class Stack:
     def _other_way(self, data: bytes, flow: Flow) -> Flow:
         """The connection to open for a response whose own is closed (§18.2.2); the closed one for all else, so that its failure is told."""
         message = parse_message(data)
-        target = fallback_target(message.via) if isinstance(message, Response) else None
-        return flow if target is None else self.ways.flow_to(target, flow.endpoint) or flow
+        if not isinstance(message, Response):
+            return flow
+        target = fallback_target(message.via)
+        other = None if target is None else self.ways.flow_to(target, flow.endpoint)
+        if other is None:
+            return flow
+        if self._stand_ins is not None:
+            self._stand_ins.sent(data, message.via, flow.host, other)
+        return other
 
     def _ring(self) -> None:
         self._alarm = None
@@ -166,6 +180,8 @@ class Stack:
     def failed(self, flow: Flow, reason: str) -> None:
         """Takes a transport's word that nothing can be sent over a flow (§18.4)."""
         now = self._clock()
+        if self._stand_ins is not None:
+            self._stand_ins.failed(flow)
         self.layer.transport_failed(flow, now, reason)
         self._dispatch(now)
         self.batch_ended()

@@ -207,6 +207,7 @@ class UserAgent:
         )
         core.transports.watch(self._registrations.flow_closed)
         core.stack.attach(core.transports)
+        core.stack.stand_in_by(core.resolver)
         core.transports.gather(_UDP_ROUND)
         try:
             await listen(core.transports, [listening_point(text) for text in self._listen], self._advertise)

@@ -129,6 +129,7 @@ class Server:
             undo.push_async_callback(self.transports.close)
             self.transports.gather(config.transport.udp_round_ms / 1000)
             stack.attach(self.transports)
+            stack.stand_in_by(self._resolver)
             await self._listen()
             self._forget_flows()
             self.transports.watch(self._connection_closed)
