@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 import pytest
 
-from ringback import IncomingCall, Unreachable
+from ringback import IncomingCall, Unreachable, UserAgent
 from ringback.server.config import WebSocketConfig
 from ringback.testing import Stage
+from ringback.transport.limits import WebSocketRules
 from tests.server.party import simulated
 
 PASSWORDS = {"alice": "wonderland", "bob": "opensesame"}
@@ -70,3 +72,12 @@ async def test_an_agent_learns_why_it_is_not_let_in() -> None:
         bob = await stage.agent("bob", **BOB)
         with pytest.raises(Unreachable, match="WebSocket Refused: 404 Not Found"):
             await bob.request("OPTIONS", "sip:example.com")
+
+
+@simulated
+async def test_an_agent_asks_for_the_path_that_its_server_wants() -> None:
+    async with Stage() as stage:
+        await stage.server(users=PASSWORDS, listen=LISTEN, websocket=WebSocketConfig(path="/ws"))
+        ways = functools.partial(stage.network.host, "192.0.2.9", websocket=WebSocketRules(asked_path="/ws"))
+        async with UserAgent("sip:bob@example.com", password="opensesame", listen=["ws://192.0.2.9:0"], open_transports=ways) as bob:
+            assert (await bob.request("OPTIONS", "sip:example.com")).status == 200

@@ -300,3 +300,21 @@ def test_a_page_comes_back_after_the_server_was_started_anew(stage: Stage) -> No
     alice.hears("rings")
     alice.hangs_up(486)
     assert bob.hears("failed") == "failed remote Busy"
+
+
+def test_a_call_outlives_the_connections_of_both_pages(stage: Stage) -> None:
+    """JsSIP names itself by its GRUU (RFC 5627): wherever it is connected now, requests of the call find it."""
+    alice, bob = stage.phone("alice"), stage.phone("bob")
+    alice.calls(uri("bob"))
+    bob.hears("rings")
+    bob.answers()
+    alice.hears("confirmed local")
+    bob.hears("confirmed remote")
+    stage.server.kill()
+    for phone in (alice, bob):
+        phone.hears("disconnected")
+    stage.server.start()
+    for phone in (alice, bob):
+        phone.hears("registered")
+    bob.hangs_up()
+    assert alice.hears("ended").strip() == "ended remote Terminated"

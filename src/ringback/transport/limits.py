@@ -47,7 +47,7 @@ Admit = Callable[["Handshake"], "bool | int"]
 class WebSocketRules(NamedTuple):
     """Who may connect, and how a connection is kept.
 
-    `origins` are those of pages, `*` every one; `path` the only one there is, "" any, and the one that we ask for as a client.
+    `origins` are those of pages, `*` every one; `path` the only one there is, "" any; `asked_path` is what we ask of others.
     `trusted_proxies` are believed when they say for whom they connect. A peer of which nothing was heard for `ping` seconds (0: never) is
     asked for a sign of life, and given up when it gives none for `pong` more: nginx closes what was silent for 60 s. `admit` decides about
     whom all else lets in.
@@ -59,6 +59,7 @@ class WebSocketRules(NamedTuple):
     ping: float = 30.0
     pong: float = 20.0
     admit: Admit | None = None
+    asked_path: str = "/"
 
 
 DEFAULT_WEBSOCKET_RULES = WebSocketRules()

@@ -41,7 +41,7 @@ class WebSocketConnection(Connection):
         if self.is_accepted:
             self._websocket = ServerWebSocket(_admission(rules), self.flow.host, limits)
         else:
-            uri = WebSocketURI(self.flow.endpoint.is_secure, self.domain, self.flow.port, rules.path, "")
+            uri = WebSocketURI(self.flow.endpoint.is_secure, self.domain, self.flow.port, rules.asked_path, "")
             self._websocket = ClientWebSocket(uri, limits)
         return self._websocket
 
