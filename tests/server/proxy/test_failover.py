@@ -114,6 +114,67 @@ async def test_a_server_that_wakes_up_late_is_cancelled() -> None:
 
 
 @simulated
+async def test_a_server_that_wakes_up_before_the_next_one_goes_on() -> None:
+    async with House() as house:
+        alice, one, two = await two_servers(house)
+        alice.ask()
+        await alice.hears("100 INVITE")
+        late = await one.hears("INVITE")
+        invite = await two.hears("INVITE")
+        one.kinds()
+        one.reply(late, 180)
+        assert (await alice.hears("180 INVITE")).to_tag == "one-tag"
+        # The second one is too late now: its first word has it cancelled.
+        two.kinds()
+        two.reply(invite, 100)
+        cancel = await two.hears("CANCEL")
+        two.reply(cancel, 200)
+        two.reply(invite, 487)
+        await two.hears("ACK")
+        one.reply(late, 486)
+        await alice.hears("486 INVITE")
+
+
+@pytest.mark.parametrize("has_tried", [False, True])
+@simulated
+async def test_a_phone_that_has_the_request_by_the_first_way_says_so_by_the_second(has_tried: bool) -> None:
+    """§8.2.2.2: it refuses the second copy with 482, and rings by the first."""
+    async with House() as house:
+        alice, one, two = await two_servers(house)
+        alice.ask()
+        await alice.hears("100 INVITE")
+        late = await one.hears("INVITE")
+        invite = await two.hears("INVITE")
+        if has_tried:
+            two.reply(invite, 100)
+        two.reply(invite, 482)
+        await two.hears("ACK")
+        one.kinds()
+        one.reply(late, 180)
+        await alice.hears("180 INVITE")
+        one.reply(late, 200)
+        assert (await alice.hears("200 INVITE")).to_tag == "one-tag"
+
+
+@simulated
+async def test_a_482_after_the_first_attempt_is_over_is_an_answer() -> None:
+    async with House() as house:
+        alice, one, two = await two_servers(house)
+        sent = alice.ask()
+        await alice.hears("100 INVITE")
+        late = await one.hears("INVITE")
+        invite = await two.hears("INVITE")
+        one.kinds()
+        one.reply(late, 404)
+        await one.hears("ACK")
+        two.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        await asyncio.sleep(40)
+        two.reply(invite, 482)
+        alice.ack(sent, await alice.hears("482 INVITE"))
+
+
+@simulated
 async def test_a_server_that_answers_late_has_answered() -> None:
     async with House() as house:
         alice, one, two = await two_servers(house)

@@ -36,26 +36,31 @@ DONE = Response(200)
 
 
 class Overtaken:
-    """User of an attempt that kept silent until the next one was made: what it says after all is cancelled, or is a late 2xx."""
+    """User of an attempt that kept silent until the next one was made: whichever says a word first goes on, the other is cancelled."""
 
-    __slots__ = ("_context", "_is_cancel_sent", "_transaction")
+    __slots__ = ("_branch", "_is_cancel_sent", "_transaction", "target")
 
-    def __init__(self, context: ResponseContext, transaction: ClientTransaction) -> None:
-        self._context = context
+    def __init__(self, branch: Branch, transaction: ClientTransaction) -> None:
+        self._branch = branch
         self._transaction = transaction
+        self.target = branch.target
         self._is_cancel_sent = False
 
     def receive(self, event: Event, now: float) -> None:
         """Takes what the client transaction tells."""
         if not isinstance(event, ResponseReceived):
             return
+        branch = self._branch
+        context = branch.context
         if event.response.status < 200:
-            if self._context.is_invite and not self._is_cancel_sent:
+            if branch.takes_back(self._transaction, self.target):
+                branch.receive(event, now)
+            elif context.is_invite and not self._is_cancel_sent:
                 self._is_cancel_sent = True
-                _send_cancel(self._context, self._transaction, now)
+                _send_cancel(context, self._transaction, now)
         elif event.response.status < 300:
             try:
-                self._context.success_received(event.response, now)
+                context.success_received(event.response, now)
             except SipParseError:
                 # Only glanced at until now: it is dropped as any malformed response is.
                 return
@@ -81,6 +86,7 @@ class Branch:
         "is_cancel_sent",
         "is_cancelled",
         "is_given_up",
+        "overtaken",
         "switched",
         "target",
         "targets",
@@ -96,6 +102,8 @@ class Branch:
         self.target: Target | None = None
         self.switched: Target | None = None
         self.transaction: ClientTransaction | None = None
+        self.overtaken: ClientTransaction | None = None
+        """The latest attempt that kept silent; it may still be the one that succeeds."""
         self.final: Response | None = None
         self.early: tuple[str, ...] = ()
         """The tags of early dialogs of which the caller knows, where he wants to know of their end (RFC 6228)."""
@@ -224,6 +232,11 @@ class Branch:
         if status == 503 and self.targets:
             self._try_again(now)
             return True
+        if status == 482 and self.overtaken is not None and not self.overtaken.is_terminated:
+            # §8.2.2.2: it has the request already, by the attempt before this one.
+            silent, self.transaction = self.overtaken, None
+            self.has_provisional = self.is_cancel_sent = False
+            return self.takes_back(silent, silent.user.target)
         fails_on = self.destination.fails_on
         if self.destination.alternatives and (status in fails_on if fails_on else status in (408, 430)):
             self._fail(status, now, response)
@@ -249,12 +262,23 @@ class Branch:
             return
         if self.target is not None and self.targets:
             self.context.proxy.target_failed(self.target, now)
-        self.transaction.user = Overtaken(self.context, self.transaction)
-        self.transaction = None
+        self.transaction.user = Overtaken(self, self.transaction)
+        self.overtaken, self.transaction = self.transaction, None
         if self.targets:
             self._try_again(now)
         else:
             self._fail(408, now)
+
+    def takes_back(self, transaction: ClientTransaction, target: Target | None) -> bool:
+        """Makes an overtaken attempt the one that counts, unless the one after it has spoken: then that is overtaken."""
+        if self.final is not None or self.has_provisional or self.is_cancelled:
+            return False
+        self.overtaken = self.transaction
+        if self.transaction is not None:
+            self.transaction.user = Overtaken(self, self.transaction)
+        self.transaction, self.target = transaction, target
+        transaction.user = self
+        return True
 
     # In.
 

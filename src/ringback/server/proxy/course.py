@@ -36,6 +36,11 @@ def _redirect(steps: list[list[Destination]]) -> Redirect | Reject:
     return Redirect(*[NameAddr(one.uri, params={"q": f"{q:.3g}"}) for one, q in ranked]) if ranked else Reject(480)
 
 
+def _is_named(destination: Destination) -> bool:
+    """Whether nothing but its URI says where a destination is."""
+    return not (destination.aor or destination.route or destination.flow)
+
+
 class _Rest:
     """What `first` has left."""
 
@@ -165,6 +170,7 @@ class Course:
         self._began = len(context.branches)
         if len(forward.targets) == 1 and _WISHES.isdisjoint(request.headers.keys):
             steps = forward.steps()
+            is_named = _is_named(steps[0][0])
         else:
             preferred = self._preferred(forward, request)
             if preferred is None:
@@ -174,7 +180,8 @@ class Course:
                 self.follow(preferred, request, now)
                 return
             steps = preferred
-        if not all(one.aor or one.route or one.flow for step in steps for one in step) and "route" not in request.headers.keys:
+            is_named = any(_is_named(one) for step in steps for one in step)
+        if is_named and "route" not in request.headers.keys:
             steps = self._at_home(steps, request)
             if not steps:
                 onward = self._unless_nobody(Reject(404))
@@ -199,7 +206,7 @@ class Course:
         for step in steps:
             at_home = []
             for one in step:
-                phones = None if one.aor or one.route or one.flow else phones_of(one.uri, request)
+                phones = phones_of(one.uri, request) if _is_named(one) else None
                 at_home += [one] if phones is None else phones
             if at_home:
                 found.append(at_home)

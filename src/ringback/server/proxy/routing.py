@@ -35,7 +35,7 @@ class _Onward:
             raise ValueError(f"ring_for is seconds above 0, not {ring_for!r}")
         self.one_by_one = one_by_one
         self.ring_for = ring_for
-        self.else_ = _checked_else(else_)
+        self.else_ = None if else_ is None else _checked_else(else_)
         self.recurse = recurse
         self.stateless = stateless
 
@@ -262,7 +262,7 @@ def reached_nobody(status: int) -> bool:
     return status in (404, 408, 410, 430, 480) or 500 <= status < 600
 
 
-def _checked_else(else_: Else | None) -> Else | None:
+def _checked_else(else_: Else) -> Else:
     """What may follow a failure; ValueError that says what else a mapping may hold."""
     if isinstance(else_, Mapping):
         for key, decision in else_.items():
@@ -270,8 +270,7 @@ def _checked_else(else_: Else | None) -> Else | None:
                 raise ValueError(f"else_ takes statuses from 300 to 699 and {', '.join(CONDITIONS)}, not {key!r}")
             _checked_decision(decision, "else_")
         return dict(else_)
-    if else_ is not None:
-        _checked_decision(else_, "else_")
+    _checked_decision(else_, "else_")
     return else_
 
 
