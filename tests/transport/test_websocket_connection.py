@@ -16,7 +16,7 @@ from ringback.transport import StreamLimits
 from ringback.transport.limits import WebSocketRules
 from tests.testing.test_network import ANN, BOB, Host, calls
 from tests.transport.party import eventually, has_ipv6, options, party, peer, read, read_to_end, write
-from tests.transport.websockets import BINARY, CLOSE, PING, close_code, frame, handshake
+from tests.transport.websockets import BINARY, CLOSE, PING, close_code, fragments, frame, handshake
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\n"
 
@@ -283,3 +283,28 @@ async def test_the_operator_hears_of_a_page_that_may_not_connect() -> None:
         [line] = server.lines
         assert line.startswith("WS from 127.0.0.1:")
         assert "A page of https://evil.test\\xc2\\x9b31m may not connect here" in line
+
+
+KNOCKS = {
+    "a browser that looks": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "refused: it asks for a page"),
+    "another subprotocol": (handshake("/ws", Sec_WebSocket_Protocol="mqtt"), "refused: it does not offer the subprotocol sip"),
+    "another path": (handshake(), "refused: it asks for another path than /ws"),
+    "another version": (handshake("/ws", Sec_WebSocket_Version="8"), "refused: its handshake is malformed: 400 Bad Request"),
+    "plain SIP": (options(), "refused: it sends no HTTP request that opens a WebSocket"),
+    "no end of it": (b"GET /" + b"x" * 20_000, "refused: its request is too long"),
+    "a frame too large": (handshake("/ws") + frame(b"x" * 65_537), "closed: frame with 65537 bytes exceeds limit of 65536 bytes (1009)"),
+    "too many fragments": (handshake("/ws") + fragments(b"x" * 200, 1), "closed: more than 128 fragments (1008)"),
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", KNOCKS)
+async def test_the_operator_hears_who_was_sent_away_and_why(name: str) -> None:
+    octets, words = KNOCKS[name]
+    async with party("WS", websocket=WebSocketRules(path="" if "page" in words else "/ws")) as (server, [endpoint]):
+        with peer(endpoint.port) as sock:
+            await write(sock, octets)
+            await read_to_end(sock)
+        [line] = server.lines
+        assert line.startswith("WS from 127.0.0.1:")
+        assert line.endswith(words)

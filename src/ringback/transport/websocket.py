@@ -69,6 +69,12 @@ class WebSocket:
         return self._protocol.state is State.OPEN
 
     @property
+    def last_words(self) -> str | None:
+        """What a peer was told that we sent away, with the code of it (RFC 6455 §7.4.1)."""
+        goodbye = self._protocol.close_sent
+        return None if goodbye is None or self._protocol.close_rcvd is not None else f"{goodbye.reason} ({goodbye.code})"
+
+    @property
     def is_between_messages(self) -> bool:
         """False while a message, a frame or the handshake is under way."""
         return self._has_progressed and not self._parts and not self._head
@@ -214,14 +220,16 @@ class ServerWebSocket(WebSocket):
 
     def _shake_hands(self, head: bytes | None) -> None:
         if head is None:
-            self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"At most {_HANDSHAKE_BYTES} octets are read here.\n"))
+            text = f"At most {_HANDSHAKE_BYTES} octets are read here.\n"
+            self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text, "its request is too long"))
             return
         server = self._server
         server.receive_data(head)
         events = server.events_received()
         if not events or not isinstance(request := events[0], HttpRequest):
             # The library has read enough to be speechless.
-            self._refuse(Refusal(HTTPStatus.BAD_REQUEST, f"This is no HTTP request.\n\n{WHAT_THIS_IS}"))
+            text = f"This is no HTTP request that opens a WebSocket.\n\n{WHAT_THIS_IS}"
+            self._refuse(Refusal(HTTPStatus.BAD_REQUEST, text, "it sends no HTTP request that opens a WebSocket"))
             return
         self.client = self._admission.client(self.client, request.headers)
         refusal = self._admission.refusal(request.path, request.headers, self.client)
@@ -231,7 +239,8 @@ class ServerWebSocket(WebSocket):
         response = server.accept(request)
         server.send_response(response)
         if not self.is_open:
-            self.refusal = Refusal(HTTPStatus(response.status_code), bytes(response.body).decode())
+            status = HTTPStatus(response.status_code)
+            self.refusal = Refusal(status, bytes(response.body).decode(), f"its handshake is malformed: {status.value} {status.phrase}")
             self.is_dead = True
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -24,7 +24,7 @@ WHAT_THIS_IS = (
 
 
 class Refusal(NamedTuple):
-    """What a request is told that opens no WebSocket; and what the operator is, where that is his affair."""
+    """What a request is told that opens no WebSocket, and what the operator is, unless that was their own decision."""
 
     status: HTTPStatus
     text: str
@@ -64,9 +64,10 @@ class Admission:
         """What a request is told, None where it may open a WebSocket; `client` is the numeric address it came from."""
         rules = self._rules
         if rules.path and path.partition("?")[0] != rules.path:
-            return Refusal(HTTPStatus.NOT_FOUND, f"Nothing is here. SIP over WebSocket is at {rules.path} on this port.\n")
+            text = f"Nothing is here. SIP over WebSocket is at {rules.path} on this port.\n"
+            return Refusal(HTTPStatus.NOT_FOUND, text, f"it asks for another path than {rules.path}")
         if not any(value.strip().lower() == "websocket" for value in headers.get_all("Upgrade")):
-            return Refusal(HTTPStatus.UPGRADE_REQUIRED, WHAT_THIS_IS)
+            return Refusal(HTTPStatus.UPGRADE_REQUIRED, WHAT_THIS_IS, "it asks for a page")
         for origin in headers.get_all("Origin"):
             if not self._origins.allow(origin):
                 shown = origin[:100].encode("ascii", "backslashreplace").decode()
@@ -74,7 +75,8 @@ class Admission:
                 return Refusal(HTTPStatus.FORBIDDEN, text, text.strip())
         offered = [one.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
         if SUBPROTOCOL not in offered:
-            return Refusal(HTTPStatus.BAD_REQUEST, "The subprotocol has to be sip (RFC 7118 §4.1): Sec-WebSocket-Protocol: sip\n")
+            text = "The subprotocol has to be sip (RFC 7118 §4.1): Sec-WebSocket-Protocol: sip\n"
+            return Refusal(HTTPStatus.BAD_REQUEST, text, "it does not offer the subprotocol sip")
         return None if rules.admit is None else _asked(rules.admit, Handshake(path, client, _by_name(headers)))
 
     def client(self, source: str, headers: Headers) -> str:

@@ -13,7 +13,7 @@ from ringback.transport.connection import OPEN, OPENING, Connection, Framing
 from ringback.transport.limits import WebSocketRules
 from ringback.transport.tcp import TcpTransport
 from ringback.transport.websocket import ClientWebSocket, ServerWebSocket, WebSocket
-from ringback.transport.websocket_admission import Admission, Refusal
+from ringback.transport.websocket_admission import Admission
 
 if TYPE_CHECKING:
     from ringback.address import Flow
@@ -72,7 +72,10 @@ class WebSocketConnection(Connection):
         elif websocket.is_dead:
             if isinstance(websocket, ServerWebSocket) and websocket.refusal is not None:
                 self._owner.user.counts.refused += 1
-                self._complain(websocket.refusal)
+                if websocket.refusal.complaint:
+                    self._complain(f"WebSocket {websocket.refusal.status}", "refused", websocket.refusal.complaint)
+            elif websocket.last_words is not None:
+                self._complain("WebSocket closed", "closed", websocket.last_words)
             self.end()
 
     def _is_taken(self) -> bool:
@@ -85,13 +88,10 @@ class WebSocketConnection(Connection):
         websocket.close(CloseCode.TRY_AGAIN_LATER, "too many connections")
         return False
 
-    def _complain(self, refusal: Refusal) -> None:
-        """A page that may not connect is the operator's affair; whatever else knocks here is not."""
-        if refusal.complaint:
-            flow = self.flow
-            peer = host_port(flow.host, flow.port)
-            line = f"{flow.endpoint.transport} from {peer} to {flow.endpoint.sent_by} refused: {refusal.complaint}"
-            self._owner.user.complain(f"WebSocket {refusal.status}", line)
+    def _complain(self, kind: str, end: str, reason: str) -> None:
+        flow = self.flow
+        peer = host_port(flow.host, flow.port)
+        self._owner.user.complain(kind, f"{flow.endpoint.transport} from {peer} to {flow.endpoint.sent_by} {end}: {reason}")
 
     def write(self, data: bytes) -> None:
         """Writes one message to the open stream."""
