@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from ringback.address import DEFAULT_PORTS, Endpoint, Flow, host_port
 from ringback.message.errors import SipParseError
@@ -25,6 +26,7 @@ from ringback.server.mid_dialog import MidDialog, NotRegistered
 from ringback.server.nat import Nat
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.edge import Edge, FlowGone
+from ringback.server.proxy.edge_phones import EdgePhones
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.reach import MayLead, anywhere
 from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
@@ -91,13 +93,15 @@ class ServerCore:
         """Where REGISTER to all servers is heard (§10.2.6), if it is."""
         self._report = report
         self._next_forgery_report = 0.0
+        self._next_edge_look = 0.0
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
+        self._edge_phones = EdgePhones(self.sources.prove)
         self.keepalive: Keepalive | None = None
         """What keeps the ways to phones open; None where nobody wants that."""
         if config.nat.mode == "auto" and config.nat.keepalive:
             self.keepalive = Keepalive(
-                location,
+                location if config.edge.registrar is None else self._edge_phones,
                 flows,
                 self.sources,
                 config.nat.keepalive,
@@ -138,7 +142,8 @@ class ServerCore:
         self.edge: Edge | None = None
         """What makes this an edge proxy; None where it is none."""
         if config.edge.registrar is not None:
-            self.edge = Edge(config.edge.registrar, domains, flows, record_route)
+            hides = partial(self.nat.hides_all, is_trusted=False)
+            self.edge = Edge(config.edge.registrar, domains, flows, record_route, self._edge_phones, hides)
         self.proxy = Proxy(
             self.stack,
             domains,
@@ -309,8 +314,10 @@ class ServerCore:
         return self.nat.party(request, flow, is_trusted=not self._is_confined)
 
     def _take_stray(self, event: StrayResponseReceived, now: float) -> None:
-        is_pong = self.keepalive is not None and self.keepalive.receive(event.response, event.flow, now)
-        if not is_pong and (self._may_be_stateless or self.proxy.stateless.is_used):
+        if self.keepalive is not None and self.keepalive.receive(event.response, event.flow, now):
+            # It was asked for after all.
+            self.layer.stray_responses -= 1
+        elif self._may_be_stateless or self.proxy.stateless.is_used:
             self.proxy.stateless.receive(event.response)
 
     def _look_after_flows(self, now: float) -> None:
@@ -417,7 +424,15 @@ class ServerCore:
     def advance(self, now: float) -> None:
         """Fires what is due of the proxy's timers."""
         self.proxy.advance(now)
+        if self.edge is not None and self._edge_phones and now >= self._next_edge_look:
+            self._next_edge_look = now + 1.0
+            self._edge_phones.forget_expired(now)
+            if self.keepalive is not None:
+                self.keepalive.look(now)
 
     def next_deadline(self) -> float | None:
         """When the next of them is due."""
-        return self.proxy.next_deadline()
+        deadline = self.proxy.next_deadline()
+        if self.edge is not None and self._edge_phones and (deadline is None or self._next_edge_look < deadline):
+            return self._next_edge_look
+        return deadline

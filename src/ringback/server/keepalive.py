@@ -7,8 +7,8 @@ interval, never repeated, and any answer will do. WebSocket connections have a p
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from ringback.address import Flow
 from ringback.message.errors import SipParseError
@@ -17,14 +17,22 @@ from ringback.message.passing import branch_of
 
 if TYPE_CHECKING:
     from ringback.server.flows import Flows
-    from ringback.server.location.binding import Binding
-    from ringback.server.location.location import Location
     from ringback.server.sources import Sources
 
 _KINDS = ("udp-", "tcp-", "tls-")
 # Seconds within which the answer has to come, and between two looks at the clock.
 ANSWERED_WITHIN = 10.0
 _LOOK_EVERY = 0.9
+
+
+class Phones(Protocol):
+    """Who knows which flows lead to phones: the location service, or an edge proxy."""
+
+    def flows(self) -> Sequence[str]:
+        """The names of the flows."""
+
+    def contact_over(self, flow: str) -> str:
+        """What the phone over one of them gave as its Contact."""
 
 
 class _Ping:
@@ -49,7 +57,7 @@ class Keepalive:
 
     def __init__(
         self,
-        location: Location,
+        phones: Phones,
         flows: Flows,
         sources: Sources,
         interval: float,
@@ -62,7 +70,7 @@ class Keepalive:
         """`is_open`: anybody may register, so that a binding proves nothing of its address; `drop(flow, reason)` closes a connection that
         is dead; `token` makes what nobody guesses.
         """
-        self._location = location
+        self._phones = phones
         self._flows = flows
         self._sources = sources
         self._send = send
@@ -87,7 +95,7 @@ class Keepalive:
         self._next_look = now + _LOOK_EVERY
         self._turn = turn = (self._turn + 1) % self._slots
         before, asked = self._last[turn], {}
-        for name in self._location.flows():
+        for name in self._phones.flows():
             if hash(name) % self._slots == turn and name.startswith(_KINDS):
                 ping = self._ask(name, before.get(name), now)
                 if ping is not None:
@@ -107,7 +115,7 @@ class Keepalive:
         self.sent += 1
         self._by_branch[ping.branch] = ping
         self._waiting.append(ping)
-        self._send(_options(self._location.over(name), flow, ping.branch), flow)
+        self._send(_options(self._phones.contact_over(name), flow, ping.branch), flow)
         return ping
 
     def _missed(self, ping: _Ping) -> None:
@@ -130,16 +138,16 @@ class Keepalive:
         return True
 
 
-def _options(binding: Binding, flow: Flow, branch: str) -> bytes:
+def _options(contact: str, flow: Flow, branch: str) -> bytes:
     endpoint = flow.endpoint
     text = branch[7:]
     lines = (
-        f"OPTIONS {binding.contact} SIP/2.0",
+        f"OPTIONS {contact} SIP/2.0",
         f"Via: {endpoint.via}{branch}",
         # Nobody stands behind the phone.
         "Max-Forwards: 1",
         f"From: <sip:{endpoint.sent_by}>;tag={text}",
-        f"To: <{binding.contact}>",
+        f"To: <{contact}>",
         f"Call-ID: {text}",
         "CSeq: 1 OPTIONS",
         "Content-Length: 0\r\n\r\n",

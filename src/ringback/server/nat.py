@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ringback.address import DEFAULT_PORTS, Flow
 from ringback.message.errors import SipParseError
-from ringback.message.fields.name_addr import NameAddr
+from ringback.message.fields.name_addr import NameAddr, Star
 from ringback.message.fields.via import Via
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
@@ -68,6 +68,11 @@ class Nat:
             return True
         # Elsewhere is a gateway, or a mistake: what is nowhere, what Via says as well, what is another network's own affair.
         return host.endswith(".invalid") or _is_said(via, host, port) or (is_private(host) and not is_private(flow.host.partition("%")[0]))
+
+    def hides_all(self, request: Request, flow: Flow, *, is_trusted: bool) -> bool:
+        """Whether none of the contacts of a REGISTER can be followed, so that the flow is the way to all of them."""
+        uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
+        return bool(uris) and all(isinstance(uri, SipUri) and self.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris)
 
     def party(self, request: Request, flow: Flow, *, is_trusted: bool) -> str:
         """Who sends a request that begins a dialog, as `RecordRoute` takes it: an address, with the flow where Contact leads nowhere."""

@@ -1,26 +1,32 @@
 """An edge proxy before the registrar: who registers through it is reached through it, down the flow he opened (RFC 5626 §5, RFC 3327)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from ringback.server.config import Config, ConfigError, EdgeConfig
+from ringback.server.config import Config, ConfigError, EdgeConfig, RegistrarConfig
 from ringback.testing import Network
 from tests.server.party import Dialog, House, Party, simulated
+from tests.server.proving import PASSWORD, prove
+from tests.server.test_keepalive import answers_options
 
 EDGE, REGISTRAR = "192.0.2.100", "192.0.2.200"
 INSIDE, OUTSIDE = "10.0.0.2", "203.0.113.1"
 
 
 @asynccontextmanager
-async def edge_and_registrar() -> AsyncIterator[tuple[House, House]]:
-    """An edge proxy, and the registrar behind it; phones at 10.0.0.2 are behind a NAT."""
+async def edge_and_registrar(forgets_after: float = 3_600, **config: Any) -> AsyncIterator[tuple[House, House]]:
+    """An edge proxy, and the registrar behind it with this configuration; a phone at 10.0.0.2 is behind a NAT."""
     network = Network()
-    network.nat(OUTSIDE, [INSIDE], timeout=3_600)
+    network.nat(OUTSIDE, [INSIDE], timeout=forgets_after)
     before = EdgeConfig(registrar=f"sip:{REGISTRAR}")
-    async with House(network, host=REGISTRAR, waits=False) as registrar, House(network, host=EDGE, waits=False, edge=before) as edge:
+    async with (
+        House(network, host=REGISTRAR, waits=False, **config) as registrar,
+        House(network, host=EDGE, waits=False, edge=before) as edge,
+    ):
         yield edge, registrar
 
 
@@ -184,3 +190,41 @@ def test_passwords_are_the_registrars() -> None:
     config = Config(auth="digest", edge=EdgeConfig(registrar="sip:registrar.example.org"))
     assert config.edge.registrar == "sip:registrar.example.org;lr"
     assert not config.asks_passwords and Config(auth="digest").asks_passwords
+
+
+@simulated
+async def test_the_way_to_a_phone_that_knows_nothing_of_all_this_is_kept_open() -> None:
+    """It was asked for its password through the edge, so it is where it says; the edge asks it every 25 seconds, as long as it is bound."""
+    async with edge_and_registrar(forgets_after=60, auth="digest", registrar=RegistrarConfig(path_unasked=True)) as (edge, registrar):
+        registrar.server.users.add("bob", "example.com", PASSWORD)
+        bob = await edge.party("bob", INSIDE)
+        asked = answers_options(bob)
+        register = bob.request("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{bob.uri}>;expires=600")
+        await prove(bob, register)
+        await bob.hears("200 REGISTER")
+        await asyncio.sleep(500)
+        assert 18 <= len(asked) <= 21
+        [binding] = registrar.server.location.registered("sip:bob@example.com")
+        alice = await registrar.party("alice", "192.0.2.1")
+        registrar.server.users.add("alice", "example.com", PASSWORD)
+        await prove(alice, alice.request("MESSAGE", "sip:bob@example.com"))
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")
+        # Nothing is kept beyond what was granted.
+        await asyncio.sleep(200)
+        assert len(edge.server.core._edge_phones) == 0 and binding
+
+
+@simulated
+async def test_an_edge_asks_nobody_who_has_proved_nothing_or_was_refused() -> None:
+    async with edge_and_registrar(registrar=RegistrarConfig(path_unasked=True)) as (edge, _):
+        bob = await edge.party("bob", INSIDE)
+        bob.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{bob.uri}>", cseq=1, call_id="r")
+        await bob.hears("200 REGISTER")
+        assert len(edge.server.core._edge_phones) == 1
+        await bob.hears_nothing(100)
+        bob.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact="*", extra="Expires: 0", cseq=2, call_id="r")
+        await bob.hears("200 REGISTER")
+        bob.ask("REGISTER", "sip:other.example", to="<sip:bob@other.example>", contact=f"<{bob.uri}>")
+        await bob.hears("403 REGISTER")
+        assert len(edge.server.core._edge_phones) == 0

@@ -185,9 +185,9 @@ class Location:
         """The names of the flows that bindings were made over."""
         return tuple(self._index.flows())
 
-    def over(self, flow: str) -> Binding:
-        """A binding that was made over a flow, the latest registered; the flow is one of `flows()`."""
-        return max(self._index.over(flow), key=lambda binding: binding.refreshed_at)
+    def contact_over(self, flow: str) -> str:
+        """The contact that was registered last over a flow, which is one of `flows()`."""
+        return max(self._index.over(flow), key=lambda binding: binding.refreshed_at).contact
 
     def flow_lost(self, flow: str) -> None:
         """No message will arrive over a flow any more: every binding made over it goes, whosever it is (RFC 5626 §7).

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ringback.message.message import Request
+from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
 from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.routing import Forward
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ringback.address import Endpoint, Flow
     from ringback.server.domains import Domains
     from ringback.server.flows import Flows
+    from ringback.server.proxy.edge_phones import EdgePhones
     from ringback.server.proxy.record_route import RecordRoute
 
 
@@ -23,16 +25,27 @@ class FlowGone(Exception):  # noqa: N818 - what became of a way, not an error of
 class Edge:
     """Sends on what phones say, marks their registrations with their flows, and knows these again."""
 
-    def __init__(self, registrar: str, domains: Domains, flows: Flows, record_route: RecordRoute) -> None:
-        """`registrar` is the next hop of everything, with `lr`."""
+    def __init__(
+        self, registrar: str, domains: Domains, flows: Flows, record_route: RecordRoute, phones: EdgePhones, hides: Callable[..., bool]
+    ) -> None:
+        """`registrar` is the next hop of everything, with `lr`; `hides(request, flow)` says who is reached only down its flow."""
+        self.phones = phones
+        self._hides = hides
         self._route = (f"<{registrar}>",)
         self._domains = domains
         self._flows = flows
         self._record_route = record_route
 
-    def onward(self, request: Request) -> Forward:
+    def onward(self, request: Request, came: Flow) -> Forward:
         """Where a phone's request goes: through the registrar, whatever it is for."""
-        return Forward(Destination(request.uri_text, route=self._route))
+        ended = None
+        name = self._flows.name(came)
+        if request.method == "REGISTER" and len(request.vias) == 1 and (name in self.phones or self._hides(request, came)):
+
+            def ended(response: Response, _: bool, now: float) -> None:
+                self.phones.answered(request, came, name, response, now)
+
+        return Forward(Destination(request.uri_text, route=self._route, ended=ended))
 
     def path(self, request: Request, came: Flow, goes: Endpoint) -> tuple[str, ...]:
         """The Path line of a REGISTER that came over a flow and leaves by an endpoint (§5.1): its URI, and for the first hop its token."""

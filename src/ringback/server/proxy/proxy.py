@@ -167,7 +167,7 @@ class Proxy:
                 self.keep(context, request, now)
                 context.pass_on(request, may_lead, now, down)
             return
-        decision = self.reach.target_of(request, place)
+        decision = self.reach.target_of(request, event.flow, place)
         if decision is None:
             decision = self._determine(request, lambda later, then: self._decided(context, later, request, place, then))
             if decision is None:

@@ -13,6 +13,7 @@ from ringback.server.proxy.forwarding import request_uri
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 
 if TYPE_CHECKING:
+    from ringback.address import Flow
     from ringback.server.domains import Domains, Place
     from ringback.server.proxy.edge import Edge
 
@@ -48,10 +49,12 @@ class Reach:
         self._domains = domains
         self._edge = edge
 
-    def target_of(self, request: Request, place: Place) -> Decision | None:
-        """The decision where it is not the location service's or the routing function's to make (§16.5), else None."""
+    def target_of(self, request: Request, flow: Flow, place: Place) -> Decision | None:
+        """The decision for a request that came over a flow, where it is not the location service's or the routing function's to make
+        (§16.5), else None.
+        """
         if self._edge is not None and "route" not in request.headers.keys:
-            return self._edge.onward(request)
+            return self._edge.onward(request, flow)
         if "route" in request.headers.keys:
             hop = request.routes[0].uri
             if isinstance(hop, SipUri) and self._may_relay(hop):

@@ -202,7 +202,7 @@ class StatelessProxy:
         if has_looped(request, self._proxy.own_sent_by, passing.loop_hash):
             refuse()
             return
-        decision = self._proxy.reach.target_of(request, place) or self._determine(invite, follow)
+        decision = self._proxy.reach.target_of(request, flow, place) or self._determine(invite, follow)
         if decision is not None:
             follow(decision, now)
 

@@ -13,7 +13,7 @@ from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.date import Date
-from ringback.message.fields.name_addr import NameAddr, Star
+from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, Uri
 from ringback.server.config import RegistrarConfig
@@ -157,18 +157,11 @@ class Registrar:
         # What all servers hear comes over nobody's flow.
         has_flow = not is_multicast(flow.endpoint.host)
         has_reg_id = has_flow and is_outbound(request, request.contacts, path)
-        is_alone = has_flow and is_direct(request) and (has_reg_id or self._is_hidden(request, flow))
+        is_alone = has_flow and is_direct(request)
+        is_alone = is_alone and (has_reg_id or self._nat.hides_all(request, flow, is_trusted=config.foreign_contacts))
         if not path and not has_reg_id and not is_alone:
             return AT_ITS_URI
         return Reach(", ".join(map(str, path)), self._flows.name(flow) if is_alone else "", has_reg_id)
-
-    def _is_hidden(self, request: Request, flow: Flow) -> bool:
-        """Whether none of the contacts can be followed, so that the flow is the way to all of them."""
-        is_trusted = self._config.foreign_contacts
-        uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
-        return bool(uris) and all(
-            isinstance(uri, SipUri) and self._nat.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris
-        )
 
     def _check(self, registration: Registration, uri: Uri, instance: str) -> None:
         """Whether a Contact may be bound."""
