@@ -241,12 +241,7 @@ class ServerCore:
                 return
             if request.method == "CANCEL":
                 if not self.proxy.cancel(event, now):
-                    place = self.domains.place(request.uri_text)
-                    if place.mode == REDIRECT:
-                        self.redirect.cancel(request, transaction)
-                        return
-                    may_lead = None if proof is None or standing == UNPROVEN else self._ways_of(proof, host)
-                    self.proxy.stateless.follow_stray(request, event.flow, transaction, place, may_lead, now)
+                    self._follow_cancel(request, transaction, None if standing == UNPROVEN else proof, event.flow, now)
                 return
             place = self.domains.place(request.uri_text)
             if place.is_sips and not event.flow.endpoint.is_secure:
@@ -345,6 +340,21 @@ class ServerCore:
         if flow is None and (place.address is None or not self.record_route.is_party(proof, place.address)):
             raise FlowGone(name)
         return flow
+
+    def _follow_cancel(self, request: Request, transaction: ServerTransaction, proof: str | None, flow: Flow, now: float) -> None:
+        """What becomes of a CANCEL of nothing that is kept; `proof` is that of its dialog."""
+        place = self.domains.place(request.uri_text)
+        if place.mode == REDIRECT and proof is None:
+            self.redirect.cancel(request, transaction)
+            return
+        may_lead = down = None
+        if proof is not None:
+            place, may_lead, down = self._way_within(request, place, proof, flow.host)
+        if down is None:
+            self.proxy.stateless.follow_stray(request, flow, transaction, place, may_lead, now)
+        else:
+            # What goes down a flow is kept.
+            self._refuse(transaction, request, Reject(481))
 
     def _pass_ack(self, request: Request, flow: Flow, proof: str, standing: int, now: float) -> None:
         """Passes on an ACK whose dialog is proven. Nobody may challenge it (§22.1): it passes or vanishes."""

@@ -168,6 +168,19 @@ async def test_over_a_connection_that_closed_a_response_opens_another(is_open: b
 
 
 @simulated
+async def test_through_a_nat_that_nobody_told_of_a_response_goes_back_to_the_source() -> None:
+    async with House(domain=STATELESS) as house:
+        alice = await house.party("alice")
+        bob = await house.party("bob", q=1.0)
+        text = alice.request().to_bytes().replace(b"UDP 192.0.2.1:5060", b"UDP 10.0.0.1:5070")
+        alice.send(text)
+        heard = await bob.hears("INVITE")
+        assert "way" in heard.vias[0].params
+        bob.reply(heard, 486)
+        await alice.hears("486 INVITE")
+
+
+@simulated
 async def test_a_way_that_this_server_never_wrote_is_taken_by_nothing() -> None:
     async with House(domain=STATELESS, listen=["udp://192.0.2.100:5060", "udp://192.0.2.100:5070"]) as house:
         alice = await house.party("alice")

@@ -285,12 +285,15 @@ class StatelessProxy:
             return forwarded(copy, uri, passing.breadth, lines, via)
 
         text = passing.branch if passing.loop_hash is None else f"{passing.branch}{LOOP_SEPARATOR}{passing.loop_hash}"
-        if passing.flow.endpoint not in self._alone:
-            # Not plain from the Via: which endpoint or connection the response shall leave by.
+        if not self._is_plain(passing.flow, passing.request.via):
             text += f";{_WAY}={self._flows.token(passing.flow)}"
         if isinstance(way, Flow):
             return way, render(way.endpoint.via + text, way.endpoint)
         return self._stack.address(way, text, render, came, any_size=passing.keep is None)
+
+    def _is_plain(self, flow: Flow, via: Via) -> bool:
+        """Whether the Via alone tells a response its way: not which endpoint or connection it is, nor where a NAT expects it."""
+        return flow.endpoint in self._alone and flow.port == (via.rport or via.port or DEFAULT_PORTS["UDP"]) and "%" not in flow.host
 
     # Back.
 
