@@ -71,6 +71,21 @@ def test_hosts_of_the_system_and_localhost_need_no_name_server() -> None:
     asyncio.run(main())
 
 
+def test_the_dns_leads_nobody_on_the_network_to_his_own_machine() -> None:
+    """DNS rebinding; what /etc/hosts or `localhost` says is this machine's own word."""
+
+    async def main() -> None:
+        server = NameServer().add("x.test", "A", "127.0.0.1", "169.254.169.254", "192.0.2.1")
+        async with server.serving():
+            resolver = Resolver(NameServers([server.address], 0.2, 1))
+            resolver.speak([Endpoint("UDP", "127.0.0.1", 5060), Endpoint("UDP", "192.0.2.200", 5060)])
+            assert await resolve(resolver, "sip:x.test:22") == [Target("UDP", "192.0.2.1", 22)]
+            assert await resolve(resolver, "sip:localhost:5080") == [Target("UDP", "127.0.0.1", 5080)]
+            resolver.close()
+
+    asyncio.run(main())
+
+
 def test_both_families_where_both_are_spoken() -> None:
     async def main() -> None:
         server = NameServer().add("x.test", "AAAA", "::1").add("x.test", "A", "127.0.0.1")

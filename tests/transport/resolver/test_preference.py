@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.transport.resolver.preference import EVERYWHERE, preferred, source
+from ringback.transport.resolver.preference import EVERYWHERE, credible, preferred, source
 
 V4, V6, LOCAL, LINK, LOOP4, LOOP6 = "192.0.2.1", "2001:db8::1", "fd00::1", "fe80::1", "127.0.0.1", "::1"
 
@@ -25,3 +25,10 @@ def test_order(addresses: list[str], ours: list[str], order: list[str]) -> None:
 
 def test_who_has_not_said_what_he_has_is_taken_to_have_everything() -> None:
     assert preferred([V4, V6], EVERYWHERE) == [V6, V4]
+
+
+def test_who_is_on_the_network_is_not_led_to_his_own_machine_by_a_stranger() -> None:
+    near = [LOOP4, LOOP6, LINK, "169.254.169.254", "::ffff:127.0.0.1"]
+    assert credible([*near, V4, "10.0.0.1"], {source("192.0.2.7"), source(LOOP4)}) == [V4, "10.0.0.1"]
+    # Who is alone with himself may talk to himself.
+    assert credible([LOOP4, LOOP6, V4], {source(LOOP4), source(LOOP6)}) == [LOOP4, LOOP6, V4]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import aiodns
 import pycares
 
 from ringback.address import host_port
 from ringback.transport.resolver.hop import numeric_host
+from ringback.transport.resolver.preference import is_near
 from ringback.transport.resolver.records import Answer, Naptr, R, Srv, UnansweredError
 
 # There is no such name, no such record, or it is no name that anybody could have: that is an answer.
@@ -41,16 +43,19 @@ class NameServers:
         self._timeout = timeout
         self._tries = tries
         self._cares: aiodns.DNSResolver | None = None
+        self._files: aiodns.DNSResolver | None = None
+
+    # Not before there is something to ask: whoever deals with numeric addresses alone needs no thread of c-ares'.
 
     def _open(self) -> aiodns.DNSResolver:
-        # Not before there is something to ask: whoever deals with numeric addresses alone needs no thread of c-ares'.
         if self._cares is None:
-            loop = asyncio.get_running_loop()
-            try:
-                self._cares = aiodns.DNSResolver(self._servers, loop, timeout=self._timeout, tries=self._tries)
-            except pycares.AresError as error:
-                raise UnansweredError(str(error)) from None
+            self._cares = _channel(nameservers=self._servers, timeout=self._timeout, tries=self._tries)
         return self._cares
+
+    def _open_files(self) -> aiodns.DNSResolver:
+        if self._files is None:
+            self._files = _channel(lookups="f")
+        return self._files
 
     async def naptr(self, name: str) -> Answer[Naptr]:
         """The NAPTR records of a name."""
@@ -87,7 +92,17 @@ class NameServers:
             if address not in _UNSPECIFIED:
                 records.append(address)
                 ttls.append(node.ttl)
-        return _answer(records, ttls)
+        is_local = any(is_near(address) for address in records) and await self._is_local(name)
+        return _answer(records, ttls)._replace(is_local=is_local)
+
+    async def _is_local(self, name: str) -> bool:
+        """Whether /etc/hosts has the name, or it needs nobody's word (RFC 6761 §6.3)."""
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
+        try:
+            return await _unless_none(self._open_files().getaddrinfo(name, type=socket.SOCK_DGRAM)) is not None
+        except UnansweredError:
+            return False
 
     async def _query(self, name: str, kind: str) -> Sequence[pycares.DNSRecord]:
         found = await _unless_none(self._open().query_dns(name, kind))
@@ -95,9 +110,17 @@ class NameServers:
 
     def close(self) -> None:
         """Gives up what is asked and not answered, and the thread with it."""
-        if self._cares is not None:
-            self._cares.cancel()
-            self._cares = None
+        for cares in (self._cares, self._files):
+            if cares is not None:
+                cares.cancel()
+        self._cares = self._files = None
+
+
+def _channel(**options: Any) -> aiodns.DNSResolver:
+    try:
+        return aiodns.DNSResolver(loop=asyncio.get_running_loop(), **options)
+    except pycares.AresError as error:
+        raise UnansweredError(str(error)) from None
 
 
 async def _unless_none(question: Awaitable[R]) -> R | None:

@@ -19,10 +19,24 @@ class Source(NamedTuple):
 EVERYWHERE = frozenset(Source(version, is_far) for version in (4, 6) for is_far in (False, True))
 
 
+def is_near(host: str) -> bool:
+    """Whether a numeric address leads no farther than this machine and its links."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_link_local
+
+
 def source(host: str) -> Source:
     """What a numeric address of ours is as a source."""
-    address = ipaddress.ip_address(host)
-    return Source(address.version, not (address.is_loopback or address.is_link_local))
+    return Source(ipaddress.ip_address(host).version, not is_near(host))
+
+
+def credible(addresses: Iterable[str], sources: Collection[Source]) -> list[str]:
+    """Of the addresses that the DNS has for a name, those that are no trap: whoever is on the network is sent to no service of his own
+    machine, nor to one on its links, by what a stranger publishes (DNS rebinding).
+    """
+    return [host for host in addresses if not is_near(host) or not any(one.is_far for one in sources)]
 
 
 def preferred(addresses: Iterable[str], sources: Collection[Source]) -> list[str]:
@@ -35,8 +49,7 @@ def preferred(addresses: Iterable[str], sources: Collection[Source]) -> list[str
     # of the DNS would not.
     def rank(host: str) -> tuple[bool, int]:
         address = ipaddress.ip_address(host)
-        is_near = address.is_loopback or address.is_link_local
-        is_reachable = any(one.version == address.version and (one.is_far or is_near) for one in sources)
+        is_reachable = any(one.version == address.version and (one.is_far or is_near(host)) for one in sources)
         is_unique_local = isinstance(address, ipaddress.IPv6Address) and address in _UNIQUE_LOCAL
         return not is_reachable, 2 if is_unique_local else 0 if address.version == 6 else 1
 

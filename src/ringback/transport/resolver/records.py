@@ -29,10 +29,14 @@ R = TypeVar("R")
 
 
 class Answer(NamedTuple, Generic[R]):
-    """The records found, none where there are none, and for how many seconds that holds; None where the answer does not say."""
+    """The records found, none where there are none, and for how many seconds that holds; None where the answer does not say.
+
+    `is_local`: it is this machine's own word, /etc/hosts or what `localhost` means, and not the DNS's.
+    """
 
     records: tuple[R, ...]
     ttl: float | None = None
+    is_local: bool = False
 
 
 class UnansweredError(Exception):

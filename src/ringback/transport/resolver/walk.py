@@ -9,7 +9,7 @@ from ringback.address import SECURE
 from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.inquiry import Inquiry
 from ringback.transport.resolver.naptr import services, transport_of
-from ringback.transport.resolver.preference import Source, preferred
+from ringback.transport.resolver.preference import Source, credible, preferred
 from ringback.transport.resolver.records import Naptr, Srv
 from ringback.transport.resolver.srv import Choice, Way
 
@@ -114,5 +114,6 @@ class Walk:
                 found[host] = (numeric,)
         questions = [self._inquiry.addresses(name, frozenset(source.version for source in sources)) for name, sources in names]
         for host, answer in zip(names, await asyncio.gather(*questions), strict=True):
-            found[host] = preferred(answer.records[:_MOST_ADDRESSES], host[1])
+            addresses = answer.records if answer.is_local else credible(answer.records, host[1])
+            found[host] = preferred(addresses[:_MOST_ADDRESSES], host[1])
         return found
