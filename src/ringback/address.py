@@ -33,7 +33,7 @@ class Endpoint:
 
     def ask_for_port(self) -> None:
         """Has answers to requests from here sent to wherever these are seen to come from: behind a NAT, elsewhere (RFC 3581 §3)."""
-        self.via = f"SIP/2.0/{self.transport} {self.sent_by};rport;branch="
+        self.via = f"{self.via.removesuffix('branch=')}rport;branch="
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.transport} {host_port(self.host, self.port)}>"
@@ -43,15 +43,22 @@ class Flow:
     """One way between an endpoint of ours and a peer: for UDP the peer's address, for TCP one connection.
 
     `remote` is the socket address as the operating system gives it; `connection` tells one connection from another
-    (0 where the transport has none).
+    (0 where the transport has none). `domain` is whom a connection of ours was opened for (see `Target`), None for what a peer has begun.
     """
 
-    __slots__ = ("connection", "endpoint", "remote")
+    __slots__ = ("connection", "domain", "endpoint", "remote")
 
-    def __init__(self, endpoint: Endpoint, remote: tuple[str, int] | tuple[str, int, int, int], connection: int = 0) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        remote: tuple[str, int] | tuple[str, int, int, int],
+        connection: int = 0,
+        domain: str | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.remote = remote
         self.connection = connection
+        self.domain = domain
 
     @property
     def host(self) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from ringback.address import Target
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed, parse_message
 from ringback.stand_ins import StandIns
@@ -17,7 +18,7 @@ from ringback.transaction.layer import TransactionLayer
 from ringback.transaction.reply import fallback_target
 
 if TYPE_CHECKING:
-    from ringback.address import Endpoint, Flow, Target
+    from ringback.address import Endpoint, Flow
     from ringback.transaction.transaction import ClientTransaction, ServerTransaction
     from ringback.transport.resolver import Resolver
 
@@ -27,6 +28,8 @@ LARGEST_UDP_REQUEST = 1300
 # With hundreds of transactions a timer is always due, and waking up costs as much as a message. Looking 25 times a second keeps each
 # within 40 ms, less than a tenth of T1; looking a hundred times took 5 % more CPU at 300 calls a second.
 _SHORTEST_ALARM = 0.04
+
+_AFTER_THE_INVITE = frozenset(("ACK", "CANCEL"))
 
 
 class Core(Protocol):
@@ -153,8 +156,13 @@ class Stack:
             self._alarm = self._loop.call_at(deadline, self._ring)
 
     def _other_way(self, data: bytes, flow: Flow) -> Flow:
-        """The connection to open for a response whose own is closed (§18.2.2); the closed one for all else, so that its failure is told."""
+        """The connection to open for a response whose own is closed (§18.2.2), and for an ACK or CANCEL, which go where their INVITE went
+        (RFC 5923 §8.1); the closed one for all else, so that its failure is told.
+        """
         message = parse_message(data)
+        if isinstance(message, Request) and message.method in _AFTER_THE_INVITE and flow.domain is not None:
+            again = Target(flow.endpoint.transport, flow.host, flow.port, domain=flow.domain)
+            return self.ways.flow_to(again, flow.endpoint) or flow
         if not isinstance(message, Response):
             return flow
         target = fallback_target(message.via)

@@ -136,8 +136,12 @@ class Dialog:
 
     @property
     def next_hop(self) -> str:
-        """The URI a request within the dialog goes to, as text (§8.1.2): the first route's, or the remote target."""
-        return self.remote_target if self._hop is None else self._hop
+        """The URI a request within the dialog goes to, as text (§8.1.2): the first route's, or the remote target.
+
+        What began as sips is sent as sips: a Contact or Record-Route that says sip would lead it into the clear (§26.2.2).
+        """
+        hop = self.remote_target if self._hop is None else self._hop
+        return f"sips:{hop[4:]}" if self.is_secure and ascii_lower(hop[:4]) == "sip:" else hop
 
     def confirm(self, response: Response) -> None:
         """Takes the 2xx that ends the early state; on a dialog already confirmed nothing happens.
@@ -228,7 +232,7 @@ class Dialog:
             if self._is_strict:
                 # A strict router takes the Request-URI for its own name and the topmost Route for the next (§12.2.1.1).
                 routes = (*routes[1:], f"<{uri}>")
-                uri = self.next_hop
+                uri = self.remote_target if self._hop is None else self._hop
             keys[1:1] = ["route"] * len(routes)
             lines[1:1] = [f"Route: {route}" for route in routes]
         return Request(method, uri, Headers.from_lines(keys, lines))

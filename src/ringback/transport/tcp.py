@@ -149,7 +149,7 @@ class TcpTransport:
             loop = asyncio.get_running_loop()
             self.now = loop.time()
             self._sweeper = loop.call_later(self.limits.sweep, self._sweep)
-        flow = Flow(endpoint, remote, next(self._numbers))
+        flow = Flow(endpoint, remote, next(self._numbers), None if is_accepted else domain)
         connection = self.connection(self, flow, domain, is_accepted=is_accepted)
         self._connections[flow.connection] = connection
         self._by_number[flow.connection] = connection
