@@ -1,10 +1,13 @@
-"""The commands of `ringback` as clients of a real server over WebSocket: they register, are called and call."""
+"""Programs of ours as clients over WebSocket: at our own server, and at Kamailio's."""
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.interop.kamailio import running_kamailio
 from tests.interop.ports import free_port
 from tests.interop.running import Running, patiently
 from tests.interop.server import RunningServer, ringback
@@ -45,3 +48,62 @@ def test_options(there: Server) -> None:
     words = ringback("ping", f"sip:{there.websocket};transport=ws")
     with Running("ringback ping", words, folder=there.folder, environment={"PYTHONWARNINGS": "error"}) as ping:
         assert ping.wait(LIMIT) == 0, ping.account("was not answered")
+
+
+# Kamailio wants a path, which no command can say: a program can.
+_PROGRAM = """
+import asyncio
+from functools import partial
+
+from ringback import UserAgent
+from ringback.transport import Transports
+from ringback.transport.limits import WebSocketRules
+
+
+async def answers(call):
+    await call.answer()
+    await call.ended()
+
+
+def agent(name, **options):
+    ways = partial(Transports, websocket=WebSocketRules(asked_path="{path}", ping=1.0))
+    options.update(proxy="sip:127.0.0.1:{port};transport=ws", listen=["ws://127.0.0.1:0"], open_transports=ways)
+    return UserAgent(f"sip:{{name}}@example.test", **options)
+
+
+async def main():
+    async with agent("bob", on_call=answers) as bob, agent("alice") as alice, bob.registration():
+        # Both sides ask each other meanwhile whether they are there.
+        await asyncio.sleep(2.5)
+        async with alice.call("sip:bob@example.test"):
+            print("answered")
+    print("over")
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def kamailio(program: Callable[[str], str], tmp_path: Path) -> Iterator[int]:
+    """The port for WebSockets of a Kamailio."""
+    path = program("kamailio")
+    if not list(Path("/usr/lib").glob("*/kamailio/modules/websocket.so")):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("kamailio-websocket-modules is not installed")
+    port = free_port()
+    with running_kamailio(path, tmp_path, "kamailio_websocket.cfg", websocket=port):
+        yield port
+
+
+def test_at_kamailio_one_registers_and_the_other_calls(kamailio: int, tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "error", "-c", _PROGRAM.format(path="/ws", port=kamailio)]
+    with Running("a program", words, folder=tmp_path) as both:
+        assert both.wait(LIMIT) == 0, both.account("did not end well")
+        assert both.said == ["answered", "over"]
+
+
+def test_kamailio_s_refusal_is_told(kamailio: int, tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "error", "-c", _PROGRAM.format(path="/nowhere", port=kamailio)]
+    with Running("a program", words, folder=tmp_path) as both:
+        assert both.wait(LIMIT) == 1
+        both.wait_for("WebSocket Refused: 404 Not Found")
