@@ -15,7 +15,7 @@ from ringback.transaction.events import Event, ResponseReceived, TransportFailed
 if TYPE_CHECKING:
     from ringback.server.proxy.response_context import ResponseContext
     from ringback.server.proxy.trail import Trace
-    from ringback.transaction.transaction import ClientTransaction
+    from ringback.transaction.transaction import ClientTransaction, Transaction
 
 
 class Cancelling:
@@ -35,6 +35,12 @@ DONE = Response(200)
 """
 
 
+def part(transaction: Transaction) -> None:
+    """Lets a transaction that is over go from its user: of the two that know each other, only the collector could free any."""
+    if transaction.is_terminated:
+        transaction.user = None
+
+
 class Overtaken:
     """User of an attempt that kept silent until the next one was made: whichever says a word first goes on, the other is cancelled."""
 
@@ -49,6 +55,7 @@ class Overtaken:
     def receive(self, event: Event, now: float) -> None:
         """Takes what the client transaction tells."""
         if not isinstance(event, ResponseReceived):
+            part(self._transaction)
             return
         branch = self._branch
         context = branch.context
@@ -292,11 +299,14 @@ class Branch:
             except SipParseError:
                 # Only glanced at until now: it is dropped as any malformed response is.
                 return
-        elif isinstance(event, TransportFailed):
+            return
+        if isinstance(event, TransportFailed):
             self.transport_failed(now)
         elif self.final is None:
             # §16.6 item 7: a branch that timed out counts as if it had answered 408; one that its caller gave up (§9.1), 487.
             self._timed_out(now)
+        if event.transaction is not None:
+            part(event.transaction)
 
     def _timed_out(self, now: float) -> None:
         if self.is_cancelled:

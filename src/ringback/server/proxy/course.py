@@ -195,7 +195,7 @@ class Course:
         if context.is_invite and context.proxy.tells_ended:
             context.is_told_ends = wants_199(request)
         if self._steps:
-            if context.proxy.tells_trail and context.may_lead is None:
+            if context.proxy.tells_trail and request.to_tag is None:
                 self._lead_on(forward, request)
             self._fork(self._steps.pop(0), self._breadth, request, now)
 

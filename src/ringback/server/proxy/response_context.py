@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.best_response import best_of
-from ringback.server.proxy.branch import DONE, Branch
+from ringback.server.proxy.branch import DONE, Branch, part
 from ringback.server.proxy.course import Course
 from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.early_dialogs import note_early
@@ -95,6 +95,7 @@ class ResponseContext:
         if isinstance(event, TransactionTimedOut) and not self.is_answered:
             # Whoever asked has given up (RFC 4320 §4.2): what still comes is for nobody.
             self._answered(now)
+        part(self.transaction)
 
     # Where to.
 
@@ -124,8 +125,7 @@ class ResponseContext:
     def ended_here(self, branch: Branch, status: int, now: float) -> None:
         """Ends a branch as if its target had answered so."""
         if self.is_answered:
-            self.proxy.timers.stop(branch)
-            branch.final = DONE
+            self._end(branch, DONE, now)
         else:
             if self.trail is not None:
                 self.trail.heard(branch, status)
@@ -225,6 +225,8 @@ class ResponseContext:
         self.proxy.timers.stop(branch)
         if self.is_answered:
             branch.final = DONE
+            if branch in self.branches:
+                self.branches.remove(branch)
             return
         branch.final = response
         branch.tell(response, now)
