@@ -57,9 +57,17 @@ def test_a_gateway_in_a_file(tmp_path: Path) -> None:
             'auth = "none"\n[[route]]\nprefix = "0"\ngateway = "pstn"\n',
             "route[0].gateway: no table [gateway.pstn] says what that is",
         ),
+        (
+            'auth = "none"\n[edge]\nregistrar = "sip:r.example.org"\n[domain."a.test"]\nmode = "redirect"\n',
+            'domain."a.test".mode: an edge proxy keeps state of what it forwards: no mode but stateful goes with [edge]',
+        ),
+        (
+            'auth = "none"\n[edge]\nregistrar = "sip:r.example.org"\n[proxy]\nmode = "stateless"\n',
+            "proxy.mode: an edge proxy keeps state of what it forwards: no mode but stateful goes with [edge]",
+        ),
     ],
 )
-def test_a_wrong_gateway_is_told_what_is_allowed(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_wrong_table_is_told_what_is_allowed(tmp_path: Path, text: str, sentence: str) -> None:
     assert fault(tmp_path, text).startswith(f"ringback.toml: {sentence}")
 
 

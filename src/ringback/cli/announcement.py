@@ -31,6 +31,10 @@ def announce(server: Server, metrics: str = "") -> None:
     ]
     if config.routing is not None:
         rows.append(("routing", str(config.routing)))
+    if config.gateway:
+        rows.append(("gateways", ", ".join(f"{name} ({len(table.trunks)})" for name, table in config.gateway.items())))
+    if config.proxy.mode != "stateful":
+        rows.append(("mode", config.proxy.mode))
     if server.tls.shown:
         rows.append(("tls", _certificates(server)))
     if config.trace.file is not None:
@@ -62,7 +66,8 @@ def announce(server: Server, metrics: str = "") -> None:
 
 
 def _domains(server: Server) -> str:
-    names = ", ".join(server.domains.names)
+    modes = server.config.modes
+    names = ", ".join(f"{name} ({modes[name]})" if name in modes else name for name in server.domains.names)
     if server.config.domains:
         return names
     return f"{names} (those of the users, for none was named)" if names else "every domain, for none was named"

@@ -128,6 +128,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.advertise is not None:
             force_setattr(self, "advertise", domain_names([self.advertise], "advertise")[0])
         _check_aliases(self.aliases)
+        if self.edge.registrar is not None and (keys := self._unusual_modes()):
+            raise ConfigError("an edge proxy keeps state of what it forwards: no mode but stateful goes with [edge]", keys[0])
         for index, route in enumerate(self.route):
             if route.gateway is not None and route.gateway not in self.gateway:
                 raise ConfigError(f"no table [gateway.{route.gateway}] says what that is", f"route[{index}].gateway")
@@ -150,6 +152,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def modes(self) -> dict[str, Mode]:
         """What the server is to requests for each domain that a table speaks of."""
         return {name: domain.mode for name, domain in self.domain.items()}
+
+    def _unusual_modes(self) -> list[str]:
+        """The keys that say another mode than the usual one."""
+        keys = [] if self.proxy.mode == "stateful" else ["proxy.mode"]
+        return keys + [f'domain."{name}".mode' for name, mode in self.modes.items() if mode != "stateful"]
 
     def _known_domains(self) -> dict[str, DomainConfig]:
         """The domains' tables by names as they are compared."""

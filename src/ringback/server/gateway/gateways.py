@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A probe that is not answered after so many seconds will not be: timer F is 64*T1, and nobody wants to wait for that (§17.1.2.2).
 _PATIENCE = 4.0
+# Trunks that one request tries at most: with four seconds of silence each, no caller waits for more.
+_MOST_TRIED = 10
 
 
 class Gateways:
@@ -92,7 +94,7 @@ class Gateways:
             Destination(trunk.target(user, is_number=is_number), fails_on=fails_on, ended=trunk.ended)
             for trunk in (sorted(trunks, key=lambda trunk: trunk.rank(key)) if len(trunks) > 1 else trunks)
         ]
-        first = destinations[0]._replace(alternatives=tuple(destinations[1:]))
+        first = destinations[0]._replace(alternatives=tuple(destinations[1:_MOST_TRIED]))
         return Forward(first, ring_for=decision.ring_for, recurse=decision.recurse, stateless=decision.stateless)
 
     def _nobody(self, name: str, now: float) -> Reject:
