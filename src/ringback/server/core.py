@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 
-from ringback.address import DEFAULT_PORTS, Endpoint, Flow, host_port
+from ringback.address import DEFAULT_PORTS, Endpoint, Flow
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request
 from ringback.message.methods import METHODS
@@ -48,8 +48,6 @@ from ringback.transport.tls import Identities
 
 # Half a call's worth of seconds, spread so that those refused together do not come back together (§21.5.4).
 _RETRY_AFTER = 5
-# Seconds from one line about forged flow tokens to the next: a flood of them is no flood of lines.
-_FORGERIES_EVERY = 60.0
 
 
 def _relays_to(config: Config) -> Callable[[str], bool]:
@@ -91,17 +89,14 @@ class ServerCore:
         self.is_draining = False
         self.group: Endpoint | None = None
         """Where REGISTER to all servers is heard (§10.2.6), if it is."""
-        self._report = report
-        self._next_forgery_report = 0.0
-        self._next_edge_look = 0.0
         token = Tokens()
         self.layer = TransactionLayer(max_transactions=config.limits.transactions, chance=secrets.SystemRandom().random)
-        self._edge_phones = EdgePhones(self.sources.prove)
+        edge_phones = EdgePhones(self.sources.prove)
         self.keepalive: Keepalive | None = None
         """What keeps the ways to phones open; None where nobody wants that."""
         if config.nat.mode == "auto" and config.nat.keepalive:
             self.keepalive = Keepalive(
-                location if config.edge.registrar is None else self._edge_phones,
+                location if config.edge.registrar is None else edge_phones,
                 flows,
                 self.sources,
                 config.nat.keepalive,
@@ -111,6 +106,7 @@ class ServerCore:
                 token=token,
             )
             location.swept = self._look_after_flows
+            edge_phones.looked_after = self.keepalive.look
         self._confine(config)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
@@ -143,7 +139,7 @@ class ServerCore:
         """What makes this an edge proxy; None where it is none."""
         if config.edge.registrar is not None:
             hides = partial(self.nat.hides_all, is_trusted=False)
-            self.edge = Edge(config.edge.registrar, domains, flows, record_route, self._edge_phones, hides)
+            self.edge = Edge(config.edge.registrar, domains, flows, record_route, edge_phones, hides, report)
         self.proxy = Proxy(
             self.stack,
             domains,
@@ -268,7 +264,8 @@ class ServerCore:
                 place, may_lead, down = self._way_within(request, place, proof, host)
                 self.proxy.forward(event, place, may_lead, now, down)
         except ForgedToken:
-            self._report_forgery(event.flow, now)
+            if self.edge is not None:
+                self.edge.report_forgery(event.flow, now)
             if event.transaction is not None:
                 self._refuse(event.transaction, request, Reject(403, "Flow Token Is Not of This Server"))
         except FlowGone:
@@ -282,12 +279,6 @@ class ServerCore:
                 # What knows no field is the Request-URI.
                 text = f"Malformed {error.field or 'Request-URI'}: {error.reason}"
                 self._refuse(event.transaction, request, Reject(400, text))
-
-    def _report_forgery(self, flow: Flow, now: float) -> None:
-        if now >= self._next_forgery_report:
-            self._next_forgery_report = now + _FORGERIES_EVERY
-            place = host_port(flow.host, flow.port)
-            self._report(f"a flow token in Route is not of this server's making: refused with 403; the latest came from {place}")
 
     def _hear_group(self, event: RequestReceived, now: float) -> None:
         """§10.2.6: of what is sent to all servers, REGISTER for a domain of ours is for us. To anything else each would have to say no."""
@@ -434,15 +425,12 @@ class ServerCore:
     def advance(self, now: float) -> None:
         """Fires what is due of the proxy's timers."""
         self.proxy.advance(now)
-        if self.edge is not None and self._edge_phones and now >= self._next_edge_look:
-            self._next_edge_look = now + 1.0
-            self._edge_phones.forget_expired(now)
-            if self.keepalive is not None:
-                self.keepalive.look(now)
+        if self.edge is not None:
+            self.edge.phones.advance(now)
 
     def next_deadline(self) -> float | None:
         """When the next of them is due."""
         deadline = self.proxy.next_deadline()
-        if self.edge is not None and self._edge_phones and (deadline is None or self._next_edge_look < deadline):
-            return self._next_edge_look
-        return deadline
+        if self.edge is None:
+            return deadline
+        return min((at for at in (deadline, self.edge.phones.next_deadline()) if at is not None), default=None)

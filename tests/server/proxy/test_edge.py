@@ -212,7 +212,7 @@ async def test_the_way_to_a_phone_that_knows_nothing_of_all_this_is_kept_open() 
         await alice.hears("200 MESSAGE")
         # Nothing is kept beyond what was granted.
         await asyncio.sleep(200)
-        assert len(edge.server.core._edge_phones) == 0 and binding
+        assert len(edge.server.core.edge.phones) == 0 and binding
 
 
 @simulated
@@ -221,10 +221,10 @@ async def test_an_edge_asks_nobody_who_has_proved_nothing_or_was_refused() -> No
         bob = await edge.party("bob", INSIDE)
         bob.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{bob.uri}>", cseq=1, call_id="r")
         await bob.hears("200 REGISTER")
-        assert len(edge.server.core._edge_phones) == 1
+        assert len(edge.server.core.edge.phones) == 1
         await bob.hears_nothing(100)
         bob.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact="*", extra="Expires: 0", cseq=2, call_id="r")
         await bob.hears("200 REGISTER")
         bob.ask("REGISTER", "sip:other.example", to="<sip:bob@other.example>", contact=f"<{bob.uri}>")
         await bob.hears("403 REGISTER")
-        assert len(edge.server.core._edge_phones) == 0
+        assert len(edge.server.core.edge.phones) == 0

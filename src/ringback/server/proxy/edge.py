@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ringback.address import host_port
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
 from ringback.server.proxy.destination import Destination
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ringback.server.proxy.edge_phones import EdgePhones
     from ringback.server.proxy.record_route import RecordRoute
 
+# Seconds from one line about forged tokens to the next: a flood of them is no flood of lines.
+_REPORTED_EVERY = 60.0
+
 
 class FlowGone(Exception):  # noqa: N818 - what became of a way, not an error of the program
     """A party was reached only down a flow, and that is no more (RFC 5626 §5.3.1: 430)."""
@@ -26,10 +30,19 @@ class Edge:
     """Sends on what phones say, marks their registrations with their flows, and knows these again."""
 
     def __init__(
-        self, registrar: str, domains: Domains, flows: Flows, record_route: RecordRoute, phones: EdgePhones, hides: Callable[..., bool]
+        self,
+        registrar: str,
+        domains: Domains,
+        flows: Flows,
+        record_route: RecordRoute,
+        phones: EdgePhones,
+        hides: Callable[[Request, Flow], bool],
+        report: Callable[[str], None],
     ) -> None:
         """`registrar` is the next hop of everything, with `lr`; `hides(request, flow)` says who is reached only down its flow."""
         self.phones = phones
+        self._report = report
+        self._next_report = 0.0
         self._hides = hides
         self._route = (f"<{registrar}>",)
         self._domains = domains
@@ -69,3 +82,10 @@ class Edge:
         if flow is None:
             raise FlowGone(uri.user)
         return None if flow == came else flow
+
+    def report_forgery(self, flow: Flow, now: float) -> None:
+        """Tells the operator of a token that is not ours, with whom it came from."""
+        if now >= self._next_report:
+            self._next_report = now + _REPORTED_EVERY
+            place = host_port(flow.host, flow.port)
+            self._report(f"a flow token in Route is not of this server's making: refused with 403; the latest came from {place}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ringback.address import Flow
 
 _HOUR = 3_600
+_LOOK_EVERY = 1.0
 # A choice: some 30 MB of names.
 _MOST = 100_000
 
@@ -27,7 +28,10 @@ class EdgePhones:
 
     def __init__(self, prove: Callable[[str, float], None]) -> None:
         """`prove(host, now)` is told the addresses of those who had the right password."""
+        self.looked_after: Callable[[float], None] | None = None
+        """Called with the time about once a second as long as there are any."""
         self._prove = prove
+        self._next_look = 0.0
         self._phones: dict[str, _Phone] = {}
 
     def __len__(self) -> int:
@@ -54,10 +58,19 @@ class EdgePhones:
         if "authorization" in request.headers.keys:
             self._prove(flow.host, now)
 
-    def forget_expired(self, now: float) -> None:
-        """Lets those go whose time is over."""
+    def next_deadline(self) -> float | None:
+        """When `advance` wants to be called next."""
+        return self._next_look if self._phones else None
+
+    def advance(self, now: float) -> None:
+        """Lets those go whose time is over, and has the others looked after."""
+        if not self._phones or now < self._next_look:
+            return
+        self._next_look = now + _LOOK_EVERY
         for name in [name for name, phone in self._phones.items() if phone.until <= now]:
             del self._phones[name]
+        if self.looked_after is not None:
+            self.looked_after(now)
 
     def flows(self) -> Sequence[str]:
         """The names of their flows."""
