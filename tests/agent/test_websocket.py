@@ -81,3 +81,21 @@ async def test_an_agent_asks_for_the_path_that_its_server_wants() -> None:
         ways = functools.partial(stage.network.host, "192.0.2.9", websocket=WebSocketRules(asked_path="/ws"))
         async with UserAgent("sip:bob@example.com", password="opensesame", listen=["ws://192.0.2.9:0"], open_transports=ways) as bob:
             assert (await bob.request("OPTIONS", "sip:example.com")).status == 200
+
+
+@pytest.mark.parametrize("password", ["s:ecret", "wrong", None])
+@simulated
+async def test_an_agent_that_is_asked_who_it_is_says_so(tmp_path_factory: pytest.TempPathFactory, password: str | None) -> None:
+    """RFC 7118 §7: the server wants a user and a password in the handshake, and answers 401 without."""
+    file = tmp_path_factory.mktemp("admission") / "admission.py"
+    file.write_text("def admit(handshake):\n    return handshake.credentials == ('bob', 's:ecret') or 401")
+    rules = WebSocketRules(credentials=None if password is None else ("bob", password))
+    async with Stage() as stage:
+        await stage.server(users=PASSWORDS, listen=LISTEN, websocket=WebSocketConfig(admission=file))
+        ways = functools.partial(stage.network.host, "192.0.2.9", websocket=rules)
+        async with UserAgent("sip:bob@example.com", password="opensesame", listen=["ws://192.0.2.9:0"], open_transports=ways) as bob:
+            if password == "s:ecret":
+                assert (await bob.request("OPTIONS", "sip:example.com")).status == 200
+            else:
+                with pytest.raises(Unreachable, match="WebSocket Refused: 401 Unauthorized"):
+                    await bob.request("OPTIONS", "sip:example.com")

@@ -50,7 +50,8 @@ class WebSocketRules(NamedTuple):
     `origins` are those of pages, `*` every one; `path` the only one there is, "" any; `asked_path` is what we ask of others.
     `trusted_proxies` are believed when they say for whom they connect. A peer of which nothing was heard for `ping` seconds (0: never) is
     asked for a sign of life, and given up when it gives none for `pong` more: nginx closes what was silent for 60 s. `admit` decides about
-    whom all else lets in.
+    whom all else lets in. `credentials` are user and password for a server that asks for them in the handshake (RFC 7118 §7): they go to
+    every server we connect to, by HTTP's Basic, readable for whoever reads along where it is no WSS.
     """
 
     origins: tuple[str, ...] = (ANY_ORIGIN,)
@@ -60,6 +61,7 @@ class WebSocketRules(NamedTuple):
     pong: float = 20.0
     admit: Admit | None = None
     asked_path: str = "/"
+    credentials: tuple[str, str] | None = None
 
 
 DEFAULT_WEBSOCKET_RULES = WebSocketRules()

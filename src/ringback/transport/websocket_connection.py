@@ -41,7 +41,8 @@ class WebSocketConnection(Connection):
         if self.is_accepted:
             self._websocket = ServerWebSocket(_admission(rules), self.flow.host, limits)
         else:
-            uri = WebSocketURI(self.flow.endpoint.is_secure, self.domain, self.flow.port, rules.asked_path, "")
+            user, password = rules.credentials or (None, None)
+            uri = WebSocketURI(self.flow.endpoint.is_secure, self.domain, self.flow.port, rules.asked_path, "", user, password)
             self._websocket = ClientWebSocket(uri, limits)
         return self._websocket
 
