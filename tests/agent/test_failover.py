@@ -145,6 +145,25 @@ async def with_silent_first(stage: Stage) -> tuple[UserAgent, Any, Any]:
     return alice, one, other
 
 
+def test_within_a_dialog_too() -> None:
+    """The callee's Contact is a name: once its first server is silent, the BYE goes to the second."""
+
+    async def scenario(stage: Stage) -> None:
+        alice, one, other = await with_silent_first(stage)
+        call = alice.call(URI)
+        await call.place()
+        one.reply(await one.hears("INVITE"), 200, contact=f"<{URI}>", extra="Content-Type: application/sdp", body=SDP)
+        await one.hears("ACK")
+        begin = asyncio.get_running_loop().time()
+        hanging_up = asyncio.ensure_future(call.hang_up())
+        other.reply(await other.hears("BYE"), 200)
+        assert 3.9 < asyncio.get_running_loop().time() - begin < 4.1
+        await hanging_up
+        assert set(one.kinds()) == {"BYE"}
+
+    on_stage(scenario)
+
+
 def test_a_server_that_wakes_up_late_is_cancelled() -> None:
     async def scenario(stage: Stage) -> None:
         alice, one, other = await with_silent_first(stage)

@@ -70,6 +70,20 @@ def test_a_domain_alone_and_what_its_certificate_must_say() -> None:
     assert "  A one.example.com" in result.output
 
 
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("ann@one.example.com:5070", "sip:ann@one.example.com:5070"),
+        ("one.example.com:5070", "sip:one.example.com:5070"),
+        ("[::1]:5060", "sip:[::1]:5060"),
+        ("SIP:one.example.com", "SIP:one.example.com"),
+    ],
+)
+def test_what_needs_no_scheme(uri: str, text: str) -> None:
+    result = resolve(uri)
+    assert (result.exit_code, result.output.splitlines()[0]) == (0, text)
+
+
 def test_a_number() -> None:
     for number in ("+4930123456", "tel:+49-30-123456"):
         result = resolve(number)
@@ -87,6 +101,13 @@ def test_what_is_not_answered_is_said(names: Names) -> None:
     result = resolve("example.com")
     assert "      not answered: the name server failed" in result.output.splitlines()
     assert result.exit_code == 0
+
+
+def test_an_address_that_a_server_would_not_follow_is_marked(names: Names) -> None:
+    names.add("rebound.example", "127.0.0.1")
+    result = resolve("rebound.example:22", "--transport", "tcp")
+    assert "      127.0.0.1  (300 s)  (never followed by a server on the network)" in result.output.splitlines()
+    assert result.output.splitlines()[-1] == "  1. TCP 127.0.0.1:22"
 
 
 def test_a_program_reads_json() -> None:

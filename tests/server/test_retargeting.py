@@ -91,6 +91,12 @@ def test_an_alias_is_another_name(aliases: dict[str, list[str] | str], decision:
     assert shown(decided("sip:x@example.com", aliases=aliases)) == decision
 
 
+def test_a_telephone_number_in_an_alias_takes_its_route() -> None:
+    pstn = RouteConfig(prefix="+", to=["sip:{user}@192.0.2.7"])
+    assert shown(decided("sip:x@example.com", [pstn], {"x": "tel:+49-30-1"})) == "Forward(sip:+49301@192.0.2.7)"
+    assert shown(decided("sip:x@example.com", [], {"x": "tel:+49-30-1"})) == "Reject(404, 'Not Found')"
+
+
 def test_only_what_is_served_has_aliases_and_routes() -> None:
     assert isinstance(decided("sip:x@example.net", [RouteConfig(prefix="", to=["sip:a@192.0.2.1"])], {"x": "sip:b@192.0.2.1"}), Reject)
     assert not isinstance(decided("sip:x@example.com", [RouteConfig(prefix="", to=["sip:a@192.0.2.1"])]), Redirect)

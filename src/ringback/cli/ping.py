@@ -142,8 +142,8 @@ async def find_targets(uri: SipUri, transport: str | None) -> list[Target]:
     if uri.host == "localhost":
         uri.params.setdefault("maddr", "127.0.0.1")
     resolver = Resolver()
-    # Who does not ask for WebSocket is not led there.
-    resolver.speak([Endpoint(spoken, host, 0) for spoken in {*_SPOKEN, name} for host in ("0.0.0.0", "::")])
+    # Who does not ask for WebSocket is not led there; who pings by hand may mean his own machine, by whatever name.
+    resolver.speak([Endpoint(spoken, host, 0) for spoken in {*_SPOKEN, name} for host in ("127.0.0.1", "::1")])
     found: asyncio.Future[list[Target]] = asyncio.get_running_loop().create_future()
     try:
         targets = resolver.known(str(uri), 0.0)

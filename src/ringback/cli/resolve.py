@@ -54,7 +54,7 @@ def resolve(
         servers = [nameserver(text) for text in nameservers]
     except ValueError as error:
         raise Fault(f"--nameserver: one of them {error}") from None
-    text = uri if ":" in uri.partition("@")[0] else f"tel:{uri}" if uri.startswith("+") else f"sip:{uri}"
+    text = _with_scheme(uri)
     try:
         parsed = parse_uri(text)
     except SipParseError as error:
@@ -62,7 +62,8 @@ def resolve(
 
     async def asking() -> bool:
         resolver = Resolver(NameServers(servers, timeout, 1) if servers else NameServers(timeout=timeout, tries=1), patience=timeout)
-        hosts = ["192.0.2.1"] if ipv4_only else ["192.0.2.1", "2001:db8::1"]
+        # Who asks by hand is shown what leads to his own machine too.
+        hosts = ["127.0.0.1"] if ipv4_only else ["127.0.0.1", "::1"]
         resolver.speak([Endpoint(transport.upper(), host, 5060) for transport in transports for host in hosts])
         try:
             if isinstance(parsed, TelUri):
@@ -74,6 +75,14 @@ def resolve(
             resolver.close()
 
     raise SystemExit(0 if asyncio.run(asking()) else 1)
+
+
+def _with_scheme(uri: str) -> str:
+    """A number is a tel URI, a host or `user@host`, with or without a port, a sip URI."""
+    head, colon, rest = uri.partition(":")
+    if uri.startswith("+"):
+        return f"tel:{uri}"
+    return f"sip:{uri}" if not colon or rest.isdigit() or "@" in head or "[" in head else uri
 
 
 async def _uri(resolver: Resolver, text: str, is_json: bool) -> bool:
@@ -124,7 +133,14 @@ def _show(asked: Iterable[Asked]) -> None:
         # Servers by order or priority; addresses as they came.
         records = one.answer.records
         for record in records if isinstance(next(iter(records), None), str) else sorted(records):
-            click.echo(f"      {printable(_record(record))}  ({one.answer.ttl:g} s)")
+            trap = "  (never followed by a server on the network)" if _is_trap(record, one.answer.is_local) else ""
+            click.echo(f"      {printable(_record(record))}  ({one.answer.ttl:g} s){trap}")
+
+
+def _is_trap(record: Any, is_local: bool) -> bool:
+    from ringback.transport.resolver.preference import is_near
+
+    return isinstance(record, str) and not is_local and is_near(record)
 
 
 def _show_way(way: Way) -> None:
