@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringback.message.errors import SipParseError
-from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request, Response
 from ringback.message.uri import parse_uri
 from ringback.server.proxy.branch import Branch
 from ringback.server.proxy.destination import Destination, Uri
 from ringback.server.proxy.early_dialogs import wants_199
-from ringback.server.proxy.preferences import EXPLICIT, Disposition, Preferences, has_implied
+from ringback.server.proxy.preferences import EXPLICIT, Disposition, Preferences, has_implied, redirection
 from ringback.server.proxy.recursion import as_sip, take_contacts
 from ringback.server.proxy.routing import Decision, Else, First, Forward, Redirect, Reject, following, reached_nobody
 from ringback.server.proxy.trail import diverted_by, reason_of
@@ -25,15 +24,6 @@ MOST_DECISIONS = 20
 
 # The fields with which a caller says what he prefers (RFC 3841).
 _WISHES = EXPLICIT | {"request-disposition"}
-
-
-def _redirect(steps: list[list[Destination]]) -> Redirect | Reject:
-    """The steps for the caller to try himself, without the features of the devices (RFC 3841 §7.2.4).
-
-    Nobody else reaches a phone that is behind a flow or a Path of ours.
-    """
-    ranked = [(one, max(1 - rank / 100, 0)) for rank, step in enumerate(steps) for one in step if not (one.route or one.flow)]
-    return Redirect(*[NameAddr(one.uri, params={"q": f"{q:.3g}"}) for one, q in ranked]) if ranked else Reject(480)
 
 
 def _is_named(destination: Destination) -> bool:
@@ -233,7 +223,7 @@ class Course:
             if "request-disposition" in headers.keys and context.proxy.reach.owns(request):
                 disposition = Disposition.of(request)
                 if steps and disposition.redirects and context.proxy.redirects_on_request:
-                    return _redirect(steps)
+                    return redirection(steps)
                 steps = disposition.steps(steps)
                 context.cancels = disposition.cancels
                 if disposition.recurses is not None and forward.recurse is None:

@@ -7,9 +7,11 @@ from functools import lru_cache
 
 from ringback.message.errors import SipParseError
 from ringback.message.feature_predicate import Filter, Predicate, is_match, predicate_of, score
+from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import ascii_lower, parse_params
 from ringback.message.message import Request
 from ringback.server.proxy.destination import Destination, Target, by_phone, q_of
+from ringback.server.proxy.routing import Redirect, Reject
 
 EXPLICIT = frozenset(("accept-contact", "reject-contact"))
 """Fields with which a caller says what he wants of a device."""
@@ -135,6 +137,15 @@ class Preferences:
         for rank, one in found:
             groups.setdefault(rank, []).append(one)
         return [groups[rank] for rank in sorted(groups, reverse=True)]
+
+
+def redirection(steps: list[list[Destination]]) -> Redirect | Reject:
+    """The steps for the caller to try himself, without the features of the devices (RFC 3841 §7.2.4).
+
+    Nobody else reaches a phone that is behind a flow or a Path of ours.
+    """
+    ranked = [(one, max(1 - rank / 100, 0)) for rank, step in enumerate(steps) for one in step if not (one.route or one.flow)]
+    return Redirect(*[NameAddr(one.uri, params={"q": f"{q:.3g}"}) for one, q in ranked]) if ranked else Reject(480)
 
 
 def has_implied(targets: Sequence[Target]) -> bool:
