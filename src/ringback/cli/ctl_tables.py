@@ -105,7 +105,7 @@ def connections(result: dict[str, Any]) -> None:
             one["peer"],
             one["opened_by"],
             duration_text(one["idle"]) if one["is_open"] else "not open yet",
-            one["domain"],
+            one["domain"] or ", ".join(one["proven"]),
         )
         for one in result["connections"]
     ]

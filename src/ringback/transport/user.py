@@ -24,11 +24,12 @@ logger = logging.getLogger("ringback.transport")
 class Counts:
     """Plain integers that only grow, and how many connections are open now `by_transport`."""
 
-    __slots__ = ("by_transport", "dropped", "keepalives", "overdue", "refused")
+    __slots__ = ("by_transport", "dropped", "failed_handshakes", "keepalives", "overdue", "refused")
 
     def __init__(self) -> None:
         self.by_transport: dict[str, int] = {}
         self.dropped = 0  # datagrams the operating system would not take
+        self.failed_handshakes = 0  # connections, either way, that TLS kept from being
         self.keepalives = 0  # datagrams that only keep a NAT open, and pings on streams
         self.overdue = 0  # connections closed because a limit of time or space was reached
         self.refused = 0  # connections closed as soon as accepted, one limit or another being reached

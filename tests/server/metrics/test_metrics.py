@@ -1,6 +1,8 @@
 """What Prometheus reads: counters that are right, labels that stay few, an HTTP server that is small and does not hang."""
 
 import asyncio
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from ringback.server.metrics import page
 from ringback.server.metrics.collector import ServerCollector
 from ringback.server.metrics.page import MOST_CONNECTIONS, MOST_OCTETS, MetricsPage
 from ringback.server.server import Server
+from ringback.transport.tls import Contexts
 from tests.server.party import DOMAIN, House, simulated
+from tests.transport.tls.authority import Authority
 
 
 def read(house: House) -> dict[str, float]:
@@ -87,6 +91,21 @@ async def test_connections_are_counted_by_transport() -> None:
         found = read(house)
         assert (found["sip_connections{TCP}"], found["sip_connections{TLS}"]) == (2, 1)
         assert house.server.transports.counts.connections == 3
+
+
+@simulated
+async def test_an_expiry_of_each_certificate_is_there_to_be_watched(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = [authority.issue("DNS:one.example", file="one", days=2), authority.issue("DNS:two.example", file="two")]
+    async with House(waits=False) as house:
+        house.server.tls = Contexts(files)
+        house.server.tls.load()
+        house.server.transports.counts.failed_handshakes = 3
+        found = read(house)
+        days = (found[f"sip_certificate_expiry_seconds{{{tmp_path}/one.pem}}"] - time.time()) / 86_400
+        assert 1.9 < days < 2.1
+        assert f"sip_certificate_expiry_seconds{{{tmp_path}/two.pem}}" in found
+        assert found["sip_failed_handshakes_total"] == 3
 
 
 # Over HTTP.

@@ -131,6 +131,7 @@ async def test_who_connects_and_says_nothing_is_sent_away(authority: Authority) 
     async with party("TLS", tls=Contexts([authority.issue("DNS:pbx.example")]), limits=limits) as (server, [endpoint]):
         with peer(endpoint.port) as sock:
             assert await read_to_end(sock) == b""
+        assert server.transports.counts.failed_handshakes == 1
         assert [line.partition("refused: ")[2] for line in server.lines] == ["it does not finish the handshake"]
         assert server.transports.counts.overdue == 1
 

@@ -28,6 +28,7 @@ async def connections(server: "Server", transport: str = "", contains: str = "",
                     "opened_by": "peer" if one.is_accepted else "server",
                     "is_open": one.is_open,
                     "idle": round(one.idle),
+                    "proven": sorted(one.peer.domains),
                     "domain": "" if one.domain == one.flow.host else one.domain,
                 }
             )

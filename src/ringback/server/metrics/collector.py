@@ -35,6 +35,10 @@ def _trunks(server: Server) -> dict[tuple[str, str], int]:
     return {(name, str(one.uri)): int(one.is_up(now)) for name, trunks in server.core.gateways.trunks.items() for one in trunks}
 
 
+def _expiries(server: Server) -> dict[str, int]:
+    return {str(one.files.certificate): int(one.certificate.not_after.timestamp()) for one in server.tls.shown}
+
+
 # What has not come yet is shown as well: a counter that begins to exist has no rate.
 _ZERO = dict.fromkeys((*sorted(METHODS), OTHER), 0)
 
@@ -59,6 +63,8 @@ _ROWS = (
     _Row(COUNTER, "sip_flow_pings_missed", "Those of them that got no answer in time", lambda s: _pings(s)[1]),
     _Row(COUNTER, "sip_overdue_connections", "Connections closed at a limit", lambda s: s.transports.counts.overdue),
     _Row(COUNTER, "sip_refused_connections", "Connections closed as soon as accepted", lambda s: s.transports.counts.refused),
+    _Row(COUNTER, "sip_failed_handshakes", "Connections that TLS kept from being", lambda s: s.transports.counts.failed_handshakes),
+    _Row(GAUGE, "sip_certificate_expiry_seconds", "When each certificate ends, in seconds since 1970", _expiries, "file"),
     _Row(GAUGE, "sip_connections", "Connections open", lambda s: s.transports.counts.by_transport, "transport"),
     _Row(
         GAUGE,

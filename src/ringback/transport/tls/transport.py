@@ -94,6 +94,7 @@ class TlsTransport(TcpTransport):
         super().stuck(connection)
 
     def _complain(self, connection: Connection, reason: str) -> None:
+        self.user.counts.failed_handshakes += 1
         flow = connection.flow
         peer = host_port(flow.host, flow.port)
         kind = reason.partition(" for ")[0]
