@@ -126,12 +126,14 @@ def test_nobody_answers_in_time() -> None:
     assert result.output.endswith("180 Ringing\nringback: not answered within 1 s\n")
 
 
-@pytest.mark.parametrize(("transport", "why"), [("udp", "Port unreachable"), ("tcp", "Connection refused")])
-def test_nobody_there(transport: str, why: str) -> None:
+@pytest.mark.parametrize(("transport", "why"), [("udp", "Port unreachable"), ("tcp", "Connection refused"), ("ws", "Connection refused")])
+@pytest.mark.parametrize("names", ["an option", "the proxy's URI"])
+def test_nobody_there(transport: str, why: str, names: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    result = say("call", f"127.0.0.1:{port}", "--transport", transport)
+    way = ("--transport", transport) if names == "an option" else ("--proxy", f"sip:127.0.0.1:{port};transport={transport}")
+    result = say("call", f"127.0.0.1:{port}", *way)
     assert result.exit_code == 3
     assert result.output.endswith(f"ringback: nobody can be reached there: {why}\n")
 

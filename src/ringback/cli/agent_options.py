@@ -151,6 +151,10 @@ def agent_options(command: _Command) -> _Command:
     ) -> Any:
         if password_file is not None:
             password = _read_password(password_file)
+        server = None if proxy is None else _server(proxy, transport)
+        if server is not None and transport is None and (server.transport or "").lower() in ("ws", "wss"):
+            # Only who listens on nothing else speaks WebSocket.
+            transport = str(server.transport).lower()
         found = None if user is None else _user(user)
         if password is not None and found is None:
             raise Fault("a password is somebody's: name --user too")
@@ -159,7 +163,7 @@ def agent_options(command: _Command) -> _Command:
             name=name,
             account=account,
             password=password,
-            proxy=None if proxy is None else str(_server(proxy, transport)),
+            proxy=None if server is None else str(server),
             transport=transport,
             listen=listen,
             tls=contexts(tls_ca, tls_certificate, tls_key, believes_anybody=believes_anybody),
