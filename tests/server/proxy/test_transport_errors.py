@@ -98,7 +98,8 @@ async def test_a_target_to_which_nothing_leads_is_500_and_the_next_is_tried(cont
             alice.ask(method)
             if method == "INVITE":
                 await alice.hears("100 INVITE")
-            await alice.hears(f"500 {method}")
+            answer = await alice.hears(f"500 {method}")
+            assert answer.reason == ("Server Internal Error" if contact in ("tel:+1", "nonsense") else "No Server Found")
         house.server.core.determination.route = lambda request: Forward(contact, bob.uri, one_by_one=True)
         alice.ask("MESSAGE")
         bob.reply(await bob.hears("MESSAGE"), 200)

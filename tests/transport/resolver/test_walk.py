@@ -215,3 +215,35 @@ def test_a_domain_that_offers_tls_no_more_is_reported() -> None:
 
     line = "example.com offered TLS in its NAPTR records and does so no more: it may be forged, calls go there without (RFC 3263 §7)"
     assert run(main()) == [line]
+
+
+# What the operator hears.
+
+
+def said_of(names: Names, uri: str) -> list[str]:
+    """The lines about a URI that is asked for twice."""
+
+    async def main() -> list[str]:
+        said: list[str] = []
+        resolver = Resolver(names, report=said.append)
+        resolver.speak([Endpoint("UDP", "192.0.2.200", 5060)])
+        for _ in range(2):
+            resolver.turn_to(names, 5.0)
+            await resolve(resolver, uri)
+        return said
+
+    return run(main())
+
+
+def test_the_operator_hears_of_names_that_lead_nowhere_and_why() -> None:
+    names = Names()
+    names.silent.add("quiet.example")
+    names.add("_sip._udp.large.example", *[Srv(0, 0, 5060, "host.example") for _ in range(1000)])
+    names.add("host.example", A_HOST)
+    nowhere = "looking for none.example, no server was found: "
+    assert said_of(names, "sip:none.example") == [f"{nowhere}the DNS names none that can be reached from here"]
+    assert said_of(names, "sip:none.example;transport=tls") == [f"{nowhere}TLS is not spoken here"]
+    [line] = said_of(names, "sip:quiet.example:5060")
+    assert line == "looking for quiet.example, no server was found: A quiet.example: no answer in time"
+    assert said_of(names, "sip:large.example") == ["large.example names 1000 servers: the first 32 count"]
+    assert said_of(names, "sip:host.example") == []

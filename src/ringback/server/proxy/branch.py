@@ -121,6 +121,11 @@ class Branch:
         self.is_cancel_sent = False
         self.is_given_up = False
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether its destination leads nowhere: no address was found to send anything to."""
+        return self.target is None and self.destination.flow is None
+
     # Out.
 
     def forward(self, request: Request, now: float) -> None:

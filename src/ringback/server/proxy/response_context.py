@@ -270,7 +270,8 @@ class ResponseContext:
         best = best_of(responses) if responses else self.proxy.own_response(self.transaction, 480)
         if best.status == 503:
             # §16.7 item 6: a 503 would say that this proxy itself serves nobody.
-            best = self.proxy.own_response(self.transaction, 500, "All Targets Unavailable")
+            is_lost = all(branch.found_nothing for branch in self.branches)
+            best = self.proxy.own_response(self.transaction, 500, "No Server Found" if is_lost else "All Targets Unavailable")
         elif best.status == 430 and any(branch.destination.route or branch.destination.flow for branch in self.branches):
             # RFC 5626 §11.5: a flow of ours is no affair of endpoints; to them the callee is away.
             best = self.proxy.own_response(self.transaction, 480)

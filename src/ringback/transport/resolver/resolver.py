@@ -9,6 +9,7 @@ from hashlib import blake2b
 from math import inf
 
 from ringback.address import Endpoint, Target
+from ringback.transport.complaint import Complaints
 from ringback.transport.resolver.failures import Failures
 from ringback.transport.resolver.hop import Hop, numeric_host
 from ringback.transport.resolver.inquiry import Asked, Inquiry, has_faults, holding
@@ -49,6 +50,7 @@ class Resolver:
         self._ways = Lookups(self._find, Way(()))
         self._failures = Failures()
         self._report = report
+        self._complain = None if report is None else Complaints(report)
         self._offered_tls: set[str] = set()
 
     def inquiry(self) -> Inquiry:
@@ -148,6 +150,8 @@ class Resolver:
         way = await walk.way()
         if walk.offers_tls is not None and self._report is not None and not has_faults(inquiry.asked):
             self._compare(hop.name, walk.offers_tls, self._report)
+        if self._complain is not None and (complaint := walk.complaint(way)):
+            self._complain(*complaint)
         return way, inquiry.asked
 
     def _compare(self, name: str, offers_tls: bool, report: Callable[[str], None]) -> None:

@@ -42,6 +42,22 @@ class Walk:
         """Whether the domain's NAPTR records offer TLS; None where they were not asked for."""
         self._inquiry = inquiry
         self._speaking = speaking
+        self._most_named = 0
+
+    def complaint(self, way: Way) -> tuple[str, str] | None:
+        """What the operator should know of a walk that is over: what kind of thing that is, and a line."""
+        hop = self.hop
+        unanswered = next((one for one in self._inquiry.asked if one.fault is not None), None)
+        if unanswered is not None:
+            end = "" if way.choices else ", no server was found"
+            return "no answer", f"looking for {hop.name}{end}: {unanswered.kind} {unanswered.name}: {unanswered.fault}"
+        if not way.choices:
+            spoken = hop.transport is None or hop.transport in self._speaking
+            reason = "the DNS names none that can be reached from here" if spoken else f"{hop.transport} is not spoken here"
+            return "no server", f"looking for {hop.name}, no server was found: {reason}"
+        if self._most_named > _MOST_SERVERS:
+            return "too many servers", f"{hop.name} names {self._most_named} servers: the first {_MOST_SERVERS} count"
+        return None
 
     async def way(self) -> Way:
         """Where the hop leads; a way without targets where that is nowhere."""
@@ -91,6 +107,7 @@ class Walk:
         """Every server of these services with its targets: service by service, by priority within each."""
         servers = [(place, transport, record) for place, (transport, records) in enumerate(found) for record in records]
         servers.sort(key=lambda server: (server[0], server[2].priority))
+        self._most_named = max(self._most_named, len(servers))
         del servers[_MOST_SERVERS:]
         hosts = await self._hosts((record.target, self._speaking[transport]) for _, transport, record in servers)
         ranks = {rank: number for number, rank in enumerate(dict.fromkeys((place, record.priority) for place, _, record in servers))}
