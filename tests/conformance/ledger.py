@@ -42,6 +42,7 @@ TITLES = {
     "5922": "domain certificates",
     "5923": "connection reuse",
     "6026": "2xx responses to INVITE, amended",
+    "6116": "ENUM",
     "7118": "SIP over WebSocket",
 }
 

@@ -158,6 +158,29 @@ def test_records_that_lead_on_are_followed_where_they_stand() -> None:
     assert run(uris(names)) == ["sip:first@a", "sip:second@a", "sip:last@a"]
 
 
+def test_what_a_reference_says_besides_its_domain_is_ignored() -> None:
+    names = Names()
+    names.add(DOMAIN, Naptr(1, 1, "", "E2U+h323", "!^.*$!sip:wrong@a!", "elsewhere.example"))
+    names.add("elsewhere.example", terminal("!^.*$!sip:right@a!"))
+    assert run(uris(names)) == ["sip:right@a"]
+
+
+@pytest.mark.parametrize("fault", ["broken", "silent", "empty", "useless", "no name"])
+def test_a_reference_that_leads_nowhere_is_passed_over(fault: str) -> None:
+    names = Names()
+    names.add(DOMAIN, reference("" if fault == "no name" else "elsewhere.example", 1), terminal("!^.*$!sip:next@a!", 2))
+    if fault == "useless":
+        names.add("elsewhere.example", terminal("!x!sip:wrong@a!"), terminal("!^.*$!tel:+123!"))
+    elif fault in ("broken", "silent"):
+        getattr(names, fault).add("elsewhere.example")
+    assert run(uris(names)) == ["sip:next@a"]
+
+
+def test_records_of_one_order_and_preference_stay_as_they_came() -> None:
+    found = of(*[terminal(f"!^.*$!sip:{user}@a!") for user in ("c", "a", "b")])
+    assert found == ["sip:c@a", "sip:a@a", "sip:b@a"]
+
+
 def test_a_loop_of_references_ends() -> None:
     names = Names()
     names.add(DOMAIN, reference("a.example"), terminal("!^.*$!sip:good@a!", 101))
