@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+
 from ringback.message.derive import cancel_of
 from ringback.message.message import Request
 from ringback.testing import run
@@ -36,7 +38,8 @@ def damaged(octets: bytes, chance: random.Random) -> bytes:
     return octets
 
 
-def test_no_damaged_message_raises_or_stays(seed: int, long_form: bool) -> None:
+@pytest.mark.parametrize("mode", ["stateful", "stateless", "redirect"])
+def test_no_damaged_message_raises_or_stays(seed: int, long_form: bool, mode: str) -> None:
     chance = random.Random(seed)
     rounds = 20_000 if long_form else 1_500
 
@@ -45,6 +48,8 @@ def test_no_damaged_message_raises_or_stays(seed: int, long_form: bool) -> None:
             alice = await house.party("alice")
             bob = await house.party("bob", q=1.0)
             dialog = await house.call(alice, bob)
+            house.server.domains.turn_to({DOMAIN: mode}, "stateful")
+            house.server.core.layer.tells_strays = True
 
             def answer(message: Message) -> None:
                 if isinstance(message, Request) and message.method != "ACK":
