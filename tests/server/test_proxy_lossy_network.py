@@ -10,6 +10,8 @@ import pytest
 from ringback.address import Target
 from ringback.message.derive import response_to
 from ringback.message.message import Request, Response
+from ringback.server.config import DomainConfig
+from ringback.server.config.domain import Mode
 from ringback.stack import Stack
 from ringback.testing import Network, run
 from ringback.transaction.events import Event, RequestReceived, ResponseReceived
@@ -214,13 +216,16 @@ class Ignoring:
 @pytest.mark.parametrize(
     ("loss", "duplication", "reordering"), [(0.5, 0.3, 0.3), (0.1, 0.05, 0.05), (0.0, 0.0, 0.0), (0.0, 1.0, 1.0)], ids=str
 )
-def test_every_call_ends_and_nothing_is_left(loss: float, duplication: float, reordering: float, seed: int, long_form: bool) -> None:
+@pytest.mark.parametrize("mode", ["stateful", "stateless"])
+def test_every_call_ends_and_nothing_is_left(
+    loss: float, duplication: float, reordering: float, mode: Mode, seed: int, long_form: bool
+) -> None:
     count = 1_000 if long_form else 200
 
     async def scenario() -> dict[int, int]:
         chance = random.Random(seed)
         network = Network(loss=loss, duplication=duplication, reordering=reordering, delay=0.02, seed=seed)
-        async with House(network) as house:
+        async with House(network, domain={DOMAIN: DomainConfig(mode=mode)}) as house:
             phones = []
             for index, behaviour in enumerate(BEHAVIOURS * 2):
                 phone = Phone(network, f"phone{index}", f"198.51.100.{index + 1}", behaviour)
