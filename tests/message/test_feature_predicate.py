@@ -126,3 +126,13 @@ def test_a_score_is_how_much_is_mentioned() -> None:
     wanted = predicate_of({"audio": None, "class": '"business"'})
     assert [score(wanted, predicate_of(offered)) for offered in ({}, {"audio": None}, {"audio": None, "class": "x"})] == [0, 0.5, 1]
     assert score({}, {}) == 1
+
+
+@pytest.mark.parametrize("wanted", ["x500", "y", "!x1", "#=5", "#=5,!x1", "<x1>"])
+@pytest.mark.parametrize("offered", ["y", "!y", "!z", "#>=5", "#>=6", "!#1:9", "y,!#1:9"])
+def test_long_lists_are_compared_as_short_ones_are(wanted: str, offered: str) -> None:
+    """In linear time, which nobody sees but who sends thousands of values."""
+    longs = [",".join(f"{letter}{number}" for number in range(300)) for letter in "xz"]
+    one, other = predicate_of({"+x": f'"{wanted},{longs[1]}"'}), predicate_of({"+x": f'"{offered},{longs[0]}"'})
+    expected = any(mine.allows(yours) for mine in one["x"] for yours in other["x"])
+    assert is_match(one, other) is is_match(other, one) is expected

@@ -22,6 +22,10 @@ _WITHOUT_SIP = ("language", "type")
 _NUMBER = r"[+-]?+[0-9]{1,30}+(?>(?:\.[0-9]{0,30}+)?)"
 _numeric = re.compile(rf"#(>=|<=|=|{_NUMBER}:)({_NUMBER})").fullmatch
 
+# Lists longer than that are compared as sets; of negations and ranges, which nobody writes many of, so many count then.
+_MOST_PAIRS = 256
+_MOST_OTHERS = 16
+
 
 class Filter(NamedTuple):
     """One value that a feature tag may have, or, negated, must not have: a token in lower case, a string, or a range of numbers."""
@@ -29,6 +33,11 @@ class Filter(NamedTuple):
     value: str | tuple[float, float]
     is_string: bool = False
     is_negated: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one value, neither negated nor a range."""
+        return not self.is_negated and isinstance(self.value, str)
 
     def allows(self, other: Filter) -> bool:
         """Whether something can have a value that satisfies both filters."""
@@ -99,7 +108,24 @@ def _filter(text: str) -> Filter:
 
 def is_match(one: Predicate, other: Predicate) -> bool:
     """Whether something can satisfy both predicates (RFC 2533's matching): a tag that only one of them names hinders nothing."""
-    return all(any(mine.allows(yours) for mine in filters for yours in other[tag]) for tag, filters in one.items() if tag in other)
+    return all(_can_meet(filters, other[tag]) for tag, filters in one.items() if tag in other)
+
+
+def _can_meet(mine: tuple[Filter, ...], yours: tuple[Filter, ...]) -> bool:
+    """Whether one of the filters on each side allow the same; in linear time."""
+    if len(mine) * len(yours) > _MOST_PAIRS:
+        plain = {one for one in mine if one.is_plain}
+        if any(one in plain for one in yours):
+            return True
+        # Of plain values none is the same, so two of them are as good as all for what has negations and ranges to say.
+        mine, yours = _few(mine), _few(yours)
+    return any(one.allows(other) for one in mine for other in yours)
+
+
+def _few(filters: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    plain = [one for one in filters if one.is_plain]
+    others = [one for one in filters if not one.is_plain]
+    return (*plain[:2], *others[:_MOST_OTHERS])
 
 
 def score(wanted: Predicate, offered: Predicate) -> float:

@@ -254,3 +254,19 @@ def test_contacts_that_cannot_be_read_stay() -> None:
     response.headers.append("Contact", "nonsense <")
     assert take_contacts(response, lambda uri: []) is None
     assert take_contacts(Response(302), lambda uri: []) is None
+
+
+def test_so_many_contacts_are_looked_at() -> None:
+    response = Response(302)
+    for number in range(100):
+        response.headers.append("Contact", f"<sip:c{number}@x>")
+    asked: list[str] = []
+
+    def leads_to(uri: object) -> list[Destination]:
+        asked.append(str(uri))
+        return [Destination(str(uri))]
+
+    groups = take_contacts(response, leads_to)
+    assert groups is not None
+    assert len(asked) == len(groups[0]) == 20
+    assert len(response.headers.texts("Contact")) == 80

@@ -165,7 +165,7 @@ def _offered(target: Target) -> Predicate:
     return _capabilities(params) if params else {}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _capabilities(params: str) -> Predicate:
     """What a Contact's parameters say of the device behind it (RFC 3840)."""
     try:

@@ -14,6 +14,9 @@ from ringback.server.proxy.destination import Destination, Uri
 # 305 asks for another way to the same target, 380 for another service: neither Contact is a target (§21.3.4, §21.3.5).
 _FOLLOWED = (300, 301, 302)
 
+# Contacts looked at; the others are the caller's. A choice: twice the targets that a request has by default.
+_MOST_CONTACTS = 20
+
 
 def take_contacts(response: Response, leads_to: Callable[[Uri], list[Destination] | None]) -> list[list[Destination]] | None:
     """Takes out of a 3xx the contacts that are followed, and gives where they lead, those of the highest q first; None: it is no such 3xx.
@@ -30,7 +33,7 @@ def take_contacts(response: Response, leads_to: Callable[[Uri], list[Destination
     ranked: dict[float, list[Destination]] = {}
     kept = []
     uris: set[str] = set()
-    for text in texts:
+    for text in texts[:_MOST_CONTACTS]:
         try:
             contact = NameAddr.parse(text)
             q = contact.q
@@ -45,7 +48,7 @@ def take_contacts(response: Response, leads_to: Callable[[Uri], list[Destination
             if fresh:
                 ranked.setdefault(1.0 if q is None else q, []).extend(fresh)
     response.headers.remove("Contact")
-    for text in kept:
+    for text in kept + texts[_MOST_CONTACTS:]:
         response.headers.append("Contact", text)
     return [ranked[q] for q in sorted(ranked, reverse=True)]
 

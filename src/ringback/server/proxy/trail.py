@@ -216,9 +216,9 @@ class Trail:
         headers = response.headers
         entries = list(self._cache)
         try:
-            for entry in headers.values("History-Info"):
-                if all(entry.index != one.index for one in entries):
-                    entries.append(entry)
+            known = {entry.index for entry in entries}
+            added = [entry for entry in headers.values("History-Info") if entry.index not in known]
+            entries += added[: _MOST_ENTRIES - len(entries)]
             privacy = headers.value("Privacy") if "privacy" in headers.keys else ()
         except SipParseError:
             privacy = ()
