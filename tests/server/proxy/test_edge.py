@@ -153,6 +153,23 @@ async def test_only_the_first_hop_marks_a_flow() -> None:
 
 
 @simulated
+async def test_of_a_phone_that_knows_path_the_registrar_has_to_know_it() -> None:
+    """RFC 3327 §5.2: one that does not says so, and binds no phone that it could not reach."""
+    network = Network()
+    async with House(network, host=EDGE, waits=False, edge=EdgeConfig(registrar=f"sip:{REGISTRAR}")) as edge:
+        old = Party(network, "old", REGISTRAR)
+        edge.parties.append(await old.open())
+        bob = await edge.party("bob", "192.0.2.2")
+        for extra, required in (("Supported: path", ["path"]), ("Supported: gruu", []), ("", [])):
+            bob.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{bob.uri}>", extra=extra)
+            register = await old.hears("REGISTER")
+            assert register.require == required
+            assert len(register.headers.texts("Path")) == 1
+            old.reply(register, 420, extra="Unsupported: path")
+            await bob.hears("420 REGISTER")
+
+
+@simulated
 async def test_a_phone_that_knows_no_path_hears_what_the_registrar_says_to_that() -> None:
     async with edge_and_registrar() as (edge, _):
         bob = await edge.party("bob", INSIDE)

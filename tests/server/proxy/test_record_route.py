@@ -232,3 +232,24 @@ def test_of_several_proofs_the_last_is_on_the_side_of_whom_a_request_is_for() ->
     second = record_route.proof("c", "f", "192.0.2.1", party(CALLEE, "tcp-2-run1"))
     assert record_route.flow_name(f"{first},{second}", request(to_tag="t")) == "tcp-2-run1"
     assert record_route.flow_name(f"{second},{first}", request(from_tag="t", to_tag="f")) == "tcp-1-run1"
+
+
+@pytest.mark.parametrize(
+    ("came", "goes", "is_sips", "caller", "is_needed"),
+    [
+        (UDP, UDP, False, CALLER, False),
+        (TLS, TLS, True, CALLER, False),
+        # Comes over TLS, goes on as sip, though over TLS; comes without it, goes on as sips; between transports; down a flow.
+        (TLS, TLS, False, CALLER, True),
+        (UDP, TLS, True, CALLER, True),
+        (UDP, TCP, False, CALLER, True),
+        (UDP, UDP, False, party(CALLER, "udp-192.0.2.1-5060-198.51.100.1-40001"), True),
+    ],
+)
+def test_where_none_is_wanted_there_is_one_all_the_same_if_nothing_passes_without(
+    came: Endpoint, goes: Endpoint, is_sips: bool, caller: str, is_needed: bool
+) -> None:
+    """§16.6 item 4 demands it of who stands between TLS and something else."""
+    lines = with_everything().lines(("c", "f", caller), CALLEE, came, goes, is_sips=is_sips, is_wanted=False)
+    assert bool(lines) is is_needed
+    assert all(("<sips:" in line) is is_sips for line in lines)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.address import host_port
+from ringback.message.grammar import ascii_lower
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri
 from ringback.server.proxy.destination import Destination
@@ -61,12 +62,18 @@ class Edge:
         return Forward(Destination(request.uri_text, route=self._route, ended=ended))
 
     def path(self, request: Request, came: Flow, goes: Endpoint) -> tuple[str, ...]:
-        """The Path line of a REGISTER that came over a flow and leaves by an endpoint (§5.1): its URI, and for the first hop its token."""
+        """Lines for a REGISTER that came over a flow and leaves by an endpoint (§5.1): Path with that URI, a first hop's with a token.
+
+        Where the phone knows of Path the registrar has to (RFC 3327 §5.2).
+        """
+        # Departs from RFC 3327 §5.2: a phone that knows nothing of Path gets one, for it is reached through here or not at all (RFC 5626
+        # §5.1); whether that is right is for its registrar to say.
         uri = self._record_route.uri(goes)
+        required = ("Require: path",) if "path" in map(ascii_lower, request.supported) else ()
         if len(request.vias) > 1:
-            return (f"Path: <{uri};lr>",)
+            return (f"Path: <{uri};lr>", *required)
         scheme, _, place = uri.partition(":")
-        return (f"Path: <{scheme}:{self._flows.token(came)}@{place};lr;ob>",)
+        return (f"Path: <{scheme}:{self._flows.token(came)}@{place};lr;ob>", *required)
 
     def way_down(self, request: Request, came: Flow) -> Flow | None:
         """The flow that the topmost Route's token names; None where there is none, or where the phone itself shows it (§5.3.1, §5.3.2).

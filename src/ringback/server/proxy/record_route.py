@@ -91,7 +91,8 @@ class RecordRoute:
         is one (§16.6 item 4). Where they are not wanted there are none but for parties that cannot do without us.
         """
         call_id, tag, caller = dialog
-        if not is_wanted and came is goes and _DOWN not in caller and _DOWN not in callee:
+        is_needed = came is not goes or came.is_secure is not is_sips or _DOWN in caller or _DOWN in callee
+        if not is_wanted and not is_needed:
             return ()
         if is_sips and not came.is_secure:
             # Nothing secure may be asked for where nothing secure is listening: what comes back has to come over TLS as well.
