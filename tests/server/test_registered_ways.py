@@ -19,7 +19,14 @@ ONE, TWO = "urn:uuid:00000000-0000-1000-8000-000000000001", "urn:uuid:00000000-0
 
 
 async def register(
-    phone: Party, *, user: str = "bob", instance: str = ONE, reg_id: int | None = 1, call_id: str | None = None, transport: str = "UDP"
+    phone: Party,
+    *,
+    user: str = "bob",
+    instance: str = ONE,
+    reg_id: int | None = 1,
+    call_id: str | None = None,
+    transport: str = "UDP",
+    features: str = "",
 ) -> Response:
     """Registers a phone whose Contact nobody reaches, down its flow."""
     number = "" if reg_id is None else f";reg-id={reg_id}"
@@ -28,7 +35,7 @@ async def register(
         "REGISTER",
         f"sip:{DOMAIN}",
         to=f"<sip:{user}@{DOMAIN}>",
-        contact=f'<sip:{user}@{host}:{phone.port};ob>{number};+sip.instance="<{instance}>"',
+        contact=f'<sip:{user}@{host}:{phone.port};ob>{number};+sip.instance="<{instance}>"{features}',
         extra="Supported: path, outbound, gruu",
         call_id=call_id,
         transport=transport,
@@ -196,6 +203,18 @@ async def test_a_caller_is_reached_within_the_dialog_at_the_gruu_in_its_contact(
 
 
 @simulated
+async def test_what_the_caller_wants_of_a_phone_holds_for_the_one_of_a_gruu() -> None:
+    """RFC 3841 §7.2.4: a feature that the caller rejects, and that the phone says it has, rules it out."""
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob")
+        public, _ = gruus(await register(bob, reg_id=None, features=';automata;mobility="fixed"'))
+        alice.ask("INVITE", public, extra='Reject-Contact: *;automata;mobility="fixed"')
+        await alice.hears("480 INVITE")
+        alice.ask("INVITE", public, extra='Reject-Contact: *;mobility="mobile"')
+        await answered(bob, alice)
+
+
+@simulated
 async def test_a_redirect_server_takes_what_is_for_a_gruu_there_itself() -> None:
     async with House(domain={DOMAIN: DomainConfig(mode="redirect")}) as house:
         alice, bob = await house.party("alice"), await house.party("bob")
@@ -277,9 +296,7 @@ async def test_the_dialogs_own_way_is_gone_and_not_the_path_of_the_registration(
     """An edge proxy that record-routes stands in the dialog's route; to go by its Path as well would pass it twice."""
     async with House(auth="none") as house:
         alice, edge = await house.party("alice"), await house.party("edge")
-        request = edge.request(
-            "REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>", contact=f'<sip:bob@{HIDDEN}>;+sip.instance="<{ONE}>"'
-        )
+        request = edge.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>", contact=f'<sip:bob@{HIDDEN}>;+sip.instance="<{ONE}>"')
         request.headers.append("Path", f"<sip:path@{edge.host};lr>")
         request.headers.append("Supported", "path, gruu")
         edge.send(request)
