@@ -22,7 +22,7 @@ URN = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 class Place:
     """A server, a phone behind a NAT, and a caller."""
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self, transport: str, instance: str | None = URN) -> None:
         self.network = Network()
         self.nat = self.network.nat(OUTSIDE, [INSIDE])
         self.server = Server(Config(domains=[DOMAIN], listen=[f"udp://{SERVER}:5060"], auth="none"), open_transports=self._host(SERVER))
@@ -31,7 +31,7 @@ class Place:
         self.bob = UserAgent(
             f"sip:bob@{DOMAIN}",
             proxy=proxy,
-            instance=URN,
+            instance=instance,
             on_call=self._answer,
             listen=[f"{transport}://{INSIDE}:5060"],
             open_transports=self._host(INSIDE),
@@ -90,9 +90,12 @@ def test_a_phone_behind_a_nat_is_called_again_after_a_long_silence(transport: st
     run(scenario())
 
 
-def test_a_nat_that_forgets_everything_costs_no_more_than_half_a_minute() -> None:
+@pytest.mark.parametrize("instance", [URN, None])
+def test_a_nat_that_forgets_everything_costs_no_more_than_half_a_minute(instance: str | None) -> None:
+    """Without an instance it is `keep` that both ends agree on (RFC 6223)."""
+
     async def scenario() -> None:
-        async with Place("udp") as place, place.bob.registration():
+        async with Place("udp", instance) as place, place.bob.registration():
             await asyncio.sleep(200)
             place.nat.forget()
             await asyncio.sleep(30)

@@ -88,6 +88,16 @@ def test_a_plain_contact_is_no_way_around_its_path(strict: House) -> None:
     assert register(strict, f"Path: <sip:{EDGE};lr>", contact=f"<sip:alice@{EDGE}>") == 420
 
 
+def test_no_path_leads_back_to_its_own_address_of_record(strict: House) -> None:
+    """The proxy would send each call for it here again."""
+    assert register(strict, "Supported: path", f"Path: <sip:{EDGE};lr>", contact=f"<{ALICE}>") == 403
+    assert register(strict, "Supported: path", f"Path: <sip:{EDGE};lr>", contact="<tel:+1>") == 403
+    assert house(foreign_contacts=True).send(f"Contact: <{ALICE}>").status == 403
+    # Another host of that name, or another user, is for the proxy to know.
+    for contact in (f"<{ALICE}:5070>", "<sip:bob@example.com>"):
+        assert register(strict, "Supported: path", f"Path: <sip:{EDGE};lr>", contact=contact) == 200
+
+
 # Service-Route (RFC 3608)
 
 

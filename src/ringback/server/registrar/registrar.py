@@ -166,11 +166,13 @@ class Registrar:
     def _check(self, registration: Registration, uri: Uri, instance: str) -> None:
         """Whether a Contact may be bound."""
         reach = registration.reach
-        if instance or reach.flow:
-            check_loop(uri, registration.aor, self._domains, self._gruus)
         # Nothing is sent to the URI of a contact that is reached by its Path or down its flow.
         if not self._config.foreign_contacts and not reach.path and not reach.flow:
             check_source(uri, registration.source, self._domains)
+        if isinstance(uri, SipUri):
+            check_loop(uri, registration.aor, self._domains, self._gruus)
+        elif instance or reach.flow or reach.path:
+            raise Refused(403, "Contact Is No SIP URI")
 
     def _answer(
         self,

@@ -40,12 +40,10 @@ def check_source(uri: Uri, source: str, domains: Domains) -> None:
         raise Refused(403, "Contact Is This Server Itself")
 
 
-def check_loop(uri: Uri, aor: str, domains: Domains, gruus: Gruus) -> None:
+def check_loop(uri: SipUri, aor: str, domains: Domains, gruus: Gruus) -> None:
     """Refuses a Contact that leads back to its own address-of-record, as that or as a GRUU of it (403, RFC 5627 §5.1)."""
-    if not isinstance(uri, SipUri):
-        raise Refused(403, "Contact With an Instance Is No SIP URI")
     place = domains.place(str(uri))
-    # Where a domain is an address, or none is named, a phone at another port of that address is no user of it.
-    is_ours = domains.is_own_address(uri) if place.address is not None else place.is_served
+    # A phone at another port of a domain's own host is no user of the domain.
+    is_ours = domains.is_own_address(uri) if place.address is not None or uri.port is not None else place.is_served
     if is_ours and aor in (place.aor, gruus.aor_of(place)):
         raise Refused(403, "Contact Is the Address-of-Record Itself")
