@@ -13,7 +13,7 @@ from ringback.transport.transports import Transports
 class TwoHomes:
     """What `Transports` are, over two simulated hosts. Without a preference it sends from the first."""
 
-    def __init__(self, network: Network, first: str, second: str, *callbacks: Any, batch_ended: Callable[[], None]) -> None:
+    def __init__(self, network: Network, first: str, second: str, *callbacks: Any, batch_ended: Callable[[], None], **_: Any) -> None:
         self._homes: dict[str, Transports] = {host: network.host(host, *callbacks, batch_ended=batch_ended) for host in (first, second)}
 
     @property

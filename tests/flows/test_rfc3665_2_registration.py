@@ -6,7 +6,7 @@ import pytest
 
 from ringback.agent.errors import AuthenticationFailed
 from ringback.agent.registration.registrar import Registrar
-from ringback.server.config import RegistrarConfig
+from ringback.server.config import NatConfig, RegistrarConfig
 from tests.flows.basic_cast import ATLANTA, BILOXI, NAMES, SECRET, SS2, bob
 from tests.flows.comparison import Differs, Insecure, Means
 from tests.flows.corpus import flow
@@ -14,7 +14,7 @@ from tests.flows.stage import Server, Stage, perform
 
 REGISTRAR = f"sip:{SS2}"
 # Contacts are names here, and one is a mailbox: neither is the address that a REGISTER comes from.
-CONFIG = {"registrar": RegistrarConfig(foreign_contacts=True)}
+CONFIG = {"registrar": RegistrarConfig(foreign_contacts=True), "nat": NatConfig(keepalive=0)}
 SERVER = Server("SIP Server", "192.0.2.222", (BILOXI,), SS2, CONFIG, {f"bob@{BILOXI}": SECRET})
 BOB = bob(server=None, password=SECRET)
 HERE = (

@@ -31,7 +31,8 @@ def said(network: Network, hosts: Mapping[str, str], *, since: float = 0.0) -> l
 
 def _messages(passed: Passed, streams: dict[tuple[object, object], StreamParser]) -> Iterable[tuple[object, bytes]]:
     if passed.transport == "UDP":
-        if passed.octets.strip(b"\r\n"):
+        # CRLFs and STUN only keep a way open (RFC 5626 §4.4).
+        if passed.octets.strip(b"\r\n") and passed.octets[0] > 1:
             yield parse_datagram(passed.octets), passed.octets
         return
     stream = streams.setdefault((passed.source, passed.destination), StreamParser())

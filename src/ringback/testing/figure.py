@@ -34,4 +34,6 @@ def _label(passed: Passed) -> str:
         return label_of(message)
     if passed.octets.startswith((b"GET ", b"HTTP/1.1 ")):
         return "WebSocket"
+    if passed.transport == "UDP" and passed.octets[:1] in (b"\0", b"\1"):
+        return "STUN"
     return "keep-alive" if is_keepalive(passed.octets) else f"{len(passed.octets)} octets"
