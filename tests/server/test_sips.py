@@ -8,7 +8,7 @@ import pytest
 
 from ringback.server.config import AccessConfig, RelayConfig
 from ringback.testing import Network
-from tests.server.party import OVER_TLS, SERVER, House, simulated
+from tests.server.party import DOMAIN, OVER_TLS, SERVER, House, simulated
 
 house = functools.partial(House, **OVER_TLS)
 
@@ -139,14 +139,19 @@ async def test_the_next_hop_of_a_sips_request_has_to_be_its_domain() -> None:
 async def test_a_phone_that_registered_over_tls_is_called_over_the_connection_it_made() -> None:
     async with house(auth="none") as it:
         phone = await it.party("bob", "192.0.2.7", transport="TLS")
-        alice = await it.party("alice")
+        alice = await it.party("alice", q=1.0)
         phone.ask("REGISTER", "sip:example.com", to="<sip:bob@example.com>", contact=f"<{phone.uri}>")
         await phone.hears("200 REGISTER")
         # Nobody can connect to it: what comes, comes over its own connection.
         listener = it.network.listeners.pop(("192.0.2.7", 5061))
-        alice.ask("MESSAGE")
-        phone.reply(await phone.hears("MESSAGE"), 200)
-        await alice.hears("200 MESSAGE")
+        dialog = await it.call(alice, phone)
+        alice.within("BYE", dialog)
+        phone.reply(await phone.hears("BYE"), 200)
+        await alice.hears("200 BYE")
+        dialog = await it.call(phone, alice, f"sip:alice@{DOMAIN}")
+        alice.within("BYE", dialog)
+        phone.reply(await phone.hears("BYE"), 200)
+        await alice.hears("200 BYE")
         it.network.listeners["192.0.2.7", 5061] = listener
 
 

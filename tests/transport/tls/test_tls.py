@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ringback.address import Target
+from ringback.message.message import Request
 from ringback.transport import StreamLimits
-from ringback.transport.tls import Contexts
+from ringback.transport.tls import Contexts, TlsError
 from tests.transport.party import Party, eventually, options, party, peer, read_to_end, write
 from tests.transport.tls.authority import Authority, rsa_key
 
@@ -248,6 +249,31 @@ async def test_renewed_certificates_are_shown_to_who_comes_next_and_nobody_is_dr
         assert caller.failures == []
         assert server.octets.count(options("again")) == 1
         assert server.transports.counts.connections == 2
+
+
+async def test_nothing_is_lost_while_certificates_good_and_bad_come_and_go(authority: Authority) -> None:
+    """T18, its certificates: messages are numbered, connections old and new, every second file is no good."""
+    files = authority.issue("DNS:pbx.example", file="pbx")
+    contexts = Contexts([files])
+    sent: set[str] = set()
+    async with party("TLS", tls=contexts) as (server, [endpoint]), party("TLS", tls=Contexts(trust=authority.file)) as (standing, _):
+        for turn in range(20):
+            if turn % 2:
+                authority.issue("DNS:pbx.example", file="pbx")
+                contexts.load()
+            else:
+                files.certificate.write_text(files.certificate.read_text()[: 25 * turn])
+                with pytest.raises(TlsError, match="pbx.pem"):
+                    contexts.load()
+            async with party("TLS", tls=Contexts(trust=authority.file)) as (passing, _):
+                for caller in (standing, passing):
+                    for number in range(5):
+                        name = f"{turn}-{number}-{caller is passing}"
+                        sent.add(name)
+                        dial(caller, endpoint.port, text=options(name))
+                await server.messages_to_be(len(sent))
+                assert standing.failures == passing.failures == []
+    assert {message.call_id.partition("@")[0] for message in server.messages if isinstance(message, Request)} == sent
 
 
 async def test_a_name_that_no_host_can_have_fails() -> None:
