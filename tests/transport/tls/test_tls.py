@@ -263,7 +263,7 @@ async def test_nothing_is_lost_while_certificates_good_and_bad_come_and_go(autho
                 contexts.load()
             else:
                 files.certificate.write_text(files.certificate.read_text()[: 25 * turn])
-                with pytest.raises(TlsError, match="pbx.pem"):
+                with pytest.raises(TlsError, match=r"pbx\.pem"):
                     contexts.load()
             async with party("TLS", tls=Contexts(trust=authority.file)) as (passing, _):
                 for caller in (standing, passing):
