@@ -173,6 +173,25 @@ async def test_whatever_decides_the_targets_are_contacts() -> None:
 
 
 @simulated
+async def test_only_phones_that_the_caller_wants_are_told() -> None:
+    # RFC 3841 §7.
+    async with redirecting() as house:
+        alice = await proven(house)
+        location = house.server.location
+        aor = f"sip:bob@{DOMAIN}"
+        deadline = location.clock() + 60
+        desk = Binding(1, aor, "sip:desk@192.0.2.8", ";audio", 1.0, deadline, 60, "c", 1)
+        mobile = Binding(2, aor, "sip:mobile@192.0.2.9", ';audio;mobility="mobile"', 1.0, deadline, 60, "d", 1)
+        location.update(aor, (desk, mobile), lambda error: None)
+        alice.ask("MESSAGE", extra='Reject-Contact: *;mobility="mobile"')
+        assert (await alice.hears("302 MESSAGE")).contact.uri_text == "sip:desk@192.0.2.8"
+        alice.ask("MESSAGE", extra="Reject-Contact: *;audio")
+        await alice.hears("480 MESSAGE")
+        alice.ask("MESSAGE", extra="Reject-Contact: =")
+        await alice.hears("400 MESSAGE")
+
+
+@simulated
 async def test_a_decision_may_take_its_time() -> None:
     async with redirecting() as house:
         alice = await proven(house)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.message.derive import response_to
+from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request
 from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.destination import destination
 from ringback.server.proxy.routing import Decision, Forward, Redirect, Reject
-from ringback.server.proxy.settling import settled
+from ringback.server.proxy.settling import preferred, settled
 from ringback.transaction.events import RequestReceived
 from ringback.transaction.matching import cancelled_key
 
@@ -66,18 +67,21 @@ class RedirectServer:
         def follow(decision: Decision, then: float) -> None:
             found = settled(decision, request, self._resolve, follow)
             if found is not None and not transaction.is_terminated:
-                self._answer(transaction, request, self.redirection(found) if isinstance(found, Forward) else found, then)
+                self._answer(transaction, request, self._redirection(found, request) if isinstance(found, Forward) else found, then)
 
         decision = self._determine(request, follow)
         if decision is not None:
             follow(decision, now)
 
-    def redirection(self, forward: Forward) -> Redirect | Reject:
+    def _redirection(self, forward: Forward, request: Request) -> Redirect | Reject:
         """The targets of a decision as Contacts, the best first: each with its q and the seconds it is good for, where these are known.
 
         Only who holds its flow or is on its Path reaches a phone that is behind one: such a target nobody can be sent to.
         """
-        steps = forward.steps()
+        try:
+            steps = preferred(forward, request)
+        except SipParseError as error:
+            return Reject(400, f"Malformed {error}")
         places = {one.uri: index for index, step in enumerate(steps) for one in step}
         contacts: dict[str, NameAddr] = {}
         for target in forward.targets:

@@ -124,6 +124,31 @@ async def test_the_path_of_a_phone_is_taken() -> None:
 
 
 @simulated
+async def test_the_phone_that_the_caller_wants_is_called_and_cancelled() -> None:
+    # RFC 3841 §7: a CANCEL says again what its INVITE said.
+    async with House(domain=STATELESS) as house:
+        alice = await house.party("alice")
+        mobile, desk = await house.party("mobile"), await house.party("desk")
+        location = house.server.location
+        aor = f"sip:bob@{DOMAIN}"
+        bindings = (
+            Binding(1, aor, mobile.uri, ';audio;mobility="mobile"', 1.0, 1e6, 3600, "c", 1),
+            Binding(2, aor, desk.uri, ';audio;mobility="fixed"', 1.0, 1e6, 3600, "d", 1),
+        )
+        location.update(aor, bindings, lambda error: None)
+        wish = 'Reject-Contact: *;mobility="mobile"'
+        invite = alice.ask(extra=wish)
+        heard = await desk.hears("INVITE")
+        alice.ask("CANCEL", branch=invite.via.branch, call_id=invite.call_id, extra=wish)
+        assert (await desk.hears("CANCEL")).via.branch == heard.via.branch
+        for text, status in (("Reject-Contact: *;audio", 480), ("Reject-Contact: =", 400)):
+            alice.ask("MESSAGE", extra=text)
+            await alice.hears(f"{status} MESSAGE")
+        assert not is_kept(house)
+        assert mobile.kinds() == []
+
+
+@simulated
 async def test_a_phone_is_reached_down_its_flow_while_that_is_open() -> None:
     async with House(domain=STATELESS) as house:
         alice = await house.party("alice")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringback.message.message import Request
+from ringback.server.proxy.destination import Destination
+from ringback.server.proxy.preferences import EXPLICIT, Preferences
 from ringback.server.proxy.routing import Decision, First, Forward, Gateway, Location, Redirect, Reject, following
 
 if TYPE_CHECKING:
@@ -30,3 +32,13 @@ def settled(
         otherwise = following(decision.else_, resolved.status, found_nobody=True)
         return resolved if otherwise is None else settled(otherwise, request, resolve, decided)
     return None if resolved is None else settled(resolved, request, resolve, decided)
+
+
+def preferred(forward: Forward, request: Request) -> list[list[Destination]]:
+    """The steps of a decision as the caller prefers them (RFC 3841 §7); none where he wants nobody of them.
+
+    Only what he says himself counts, since his CANCEL and his ACK say it again. Raises `SipParseError` where that cannot be read.
+    """
+    if EXPLICIT.isdisjoint(request.headers.keys):
+        return forward.steps()
+    return Preferences(request).steps(forward.targets, one_by_one=forward.one_by_one)

@@ -19,7 +19,7 @@ from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next_hop, request_uri
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
-from ringback.server.proxy.settling import settled
+from ringback.server.proxy.settling import preferred, settled
 from ringback.server.proxy.validation import LOOP_SEPARATOR, ROUTED_STATELESSLY_BY, fault_of, has_looped, loop_hash
 from ringback.transaction.reply import fallback_target, reply_flow
 
@@ -123,7 +123,7 @@ class StatelessProxy:
             found = Reject(482)
         if isinstance(found, Forward):
             passing = self._passing(context, request, own_hash, None, lambda then: context.decided(decision, request, then))
-            self._pass(passing, found.steps()[0][0], now)
+            self._pass_first(passing, found, now)
         elif not transaction.is_terminated:
             self._proxy.answer(transaction, request, found, now, is_awaited=False)
 
@@ -174,7 +174,7 @@ class StatelessProxy:
         def follow(decision: Decision, then: float) -> None:
             found = settled(decision, invite, self._proxy.reach.resolve, follow) if self.takes(decision, place) else Reject(481)
             if isinstance(found, Forward):
-                self._pass(passing, found.steps()[0][0], then)
+                self._pass_first(passing, found, then)
             elif found is not None:
                 refuse()
 
@@ -211,6 +211,18 @@ class StatelessProxy:
         return loop_hash(request, self._domains.place(request.uri_text).aor or request.uri_text, ROUTED_STATELESSLY_BY)
 
     # On (§16.6).
+
+    def _pass_first(self, passing: Passing, forward: Forward, now: float) -> None:
+        """Sends a request to the first target of a decision."""
+        try:
+            steps = preferred(forward, passing.request)
+        except SipParseError:
+            passing.refuse(400)
+            return
+        if steps:
+            self._pass(passing, steps[0][0], now)
+        else:
+            passing.refuse(480)
 
     def _pass(self, passing: Passing, destination: Destination, now: float) -> None:
         """Sends a request to one destination; where its address must be asked for, later."""
