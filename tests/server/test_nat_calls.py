@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ringback.server.config import EdgeConfig, NatConfig
+from ringback.server.config import EdgeConfig, NatConfig, RegistrarConfig
 from tests.server.party import OVER_TLS, SERVER, House, simulated
 from tests.server.proving import PASSWORD, prove
 from tests.server.test_nat import INSIDE, Behind, registers, talk
@@ -99,3 +99,33 @@ async def test_an_edge_that_is_its_own_registrar_finds_the_loop() -> None:
             bob.ask(method, uri)
             await bob.hears(f"482 {method}")
         assert len(house.sent) <= 6
+
+
+@pytest.mark.parametrize(("contact_host", "is_found"), [("198.51.100.2", True), ("10.9.9.9", False)])
+@simulated
+async def test_a_peer_whose_connection_is_gone_is_found_at_a_contact_that_leads_somewhere(contact_host: str, is_found: bool) -> None:
+    """A gateway may hear somewhere else than where it speaks from; a phone's own network is no such place."""
+    async with House(**EVERYTHING, registrar=RegistrarConfig(foreign_contacts=True), waits=False) as house:
+        pbx = await house.party("pbx", "198.51.100.1", transport="TLS")
+        second = await house.party("second", "198.51.100.2", transport="TLS")
+        bob = await house.party("bob", q=1.0)
+        pbx.ask("INVITE", contact=f"<sip:pbx@{contact_host}:5061;transport=tls>")
+        await pbx.hears("100 INVITE")
+        invite = await bob.hears("INVITE")
+        ok = bob.reply(invite, 200)
+        await pbx.hears("200 INVITE")
+        await pbx.loses_connections()
+        bye = bob.request(
+            "BYE",
+            str(invite.contact.uri),
+            from_=str(ok.headers.text("To")),
+            to=str(ok.headers.text("From")),
+            call_id=ok.call_id,
+            extra="".join(f"Route: {route}\n" for route in ok.headers.texts("Record-Route")),
+        )
+        bob.send(bye)
+        if is_found:
+            second.reply(await second.hears("BYE"), 200)
+            await bob.hears("200 BYE")
+        else:
+            await bob.hears("430 BYE")

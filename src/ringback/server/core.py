@@ -23,7 +23,7 @@ from ringback.server.gruus import Gruus
 from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
 from ringback.server.mid_dialog import MidDialog, NotRegistered
-from ringback.server.nat import Nat
+from ringback.server.nat import Nat, is_nowhere
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.edge import Edge, FlowGone
 from ringback.server.proxy.edge_phones import EdgePhones
@@ -322,13 +322,19 @@ class ServerCore:
         place, down = self._mid_dialog.follow(request, place)
         return place, may_lead, down
 
+    def _may_follow(self, place: Place, proof: str) -> bool:
+        """Whether a party of a dialog that came down a flow which is gone may be found at its Contact."""
+        if place.address is not None and self.record_route.is_party(proof, place.address):
+            return True
+        return not self._is_confined and isinstance(place.uri, SipUri) and not is_nowhere(place.uri)
+
     def _way_down(self, request: Request, place: Place, proof: str) -> Flow | None:
         """The flow that a request of a proven dialog goes down; None where Route or Request-URI lead. Raises `FlowGone` if nothing does."""
         name = self.record_route.flow_name(proof, request)
         if not name or "route" in request.headers.keys:
             return None
         flow = self.nat.way_down(name, request)
-        if flow is None and (place.address is None or not self.record_route.is_party(proof, place.address)):
+        if flow is None and not self._may_follow(place, proof):
             raise FlowGone(name)
         return flow
 

@@ -107,6 +107,12 @@ class Nat:
         return flow
 
 
+def is_nowhere(contact: SipUri) -> bool:
+    """Whether a Contact leads nowhere for who is not in its sender's own network."""
+    host = contact.maddr or contact.host
+    return host.endswith(".invalid") or is_private(host)
+
+
 def _is_plain(line: str, flow: Flow) -> bool:
     """Whether a raw Contact line names its sender's very address, as the usual one does; the far port of a stream says nothing."""
     host, port = flow.remote[:2]
