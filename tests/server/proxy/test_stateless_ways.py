@@ -322,3 +322,19 @@ async def test_a_decision_that_takes_its_time(delay: float, kinds: list[str]) ->
         refused = await alice.hears("486 INVITE")
         alice.ack(invite, refused)
         await bob.hears("ACK")
+
+
+@simulated
+async def test_a_user_of_ours_is_called_at_a_phone_without_asking_the_dns() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1.0)
+        house.server.core.determination.route = lambda request: Forward("sip:bob@example.com", stateless=True)
+        alice.ask("INVITE", "sip:support@example.com")
+        invite = await bob.hears("INVITE")
+        assert invite.uri_text == bob.uri
+        refused = bob.reply(invite, 486)
+        await alice.hears("486 INVITE")
+        assert refused.status == 486
+        house.server.core.determination.route = lambda request: Forward("sip:nobody@example.com", stateless=True)
+        alice.ask("MESSAGE", "sip:support@example.com")
+        await alice.hears("404 MESSAGE")

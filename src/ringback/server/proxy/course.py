@@ -26,11 +26,6 @@ MOST_DECISIONS = 20
 _WISHES = EXPLICIT | {"request-disposition"}
 
 
-def _is_named(destination: Destination) -> bool:
-    """Whether nothing but its URI says where a destination is."""
-    return not (destination.aor or destination.route or destination.flow)
-
-
 class _Rest:
     """What `first` has left."""
 
@@ -160,7 +155,6 @@ class Course:
         self._began = len(context.branches)
         if len(forward.targets) == 1 and _WISHES.isdisjoint(request.headers.keys):
             steps = forward.steps()
-            is_named = _is_named(steps[0][0])
         else:
             preferred = self._preferred(forward, request)
             if preferred is None:
@@ -170,16 +164,16 @@ class Course:
                 self.follow(preferred, request, now)
                 return
             steps = preferred
-            is_named = any(_is_named(one) for step in steps for one in step)
-        if is_named and "route" not in request.headers.keys:
-            steps = self._at_home(steps, request)
-            if not steps:
-                onward = self._unless_nobody(Reject(404))
-                if onward is None:
-                    context.answer_refused(request, now)
-                else:
-                    self.follow(onward, request, now)
-                return
+        is_one = len(steps) == len(steps[0]) == 1
+        if not is_one or steps[0][0].is_named:
+            steps = context.proxy.reach.at_home(steps, request)
+        if not steps:
+            onward = self._unless_nobody(Reject(404))
+            if onward is None:
+                context.answer_refused(request, now)
+            else:
+                self.follow(onward, request, now)
+            return
         self._steps = self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps
         context.proxy.keep(context, request, now)
         if context.is_invite and context.proxy.tells_ended:
@@ -188,19 +182,6 @@ class Course:
             if context.proxy.tells_trail and request.to_tag is None:
                 self._lead_on(forward, request)
             self._fork(self._steps.pop(0), self._breadth, request, now)
-
-    def _at_home(self, steps: list[list[Destination]], request: Request) -> list[list[Destination]]:
-        """The steps with the phones of our users in place of their names: nobody of a domain served here is looked for in the DNS."""
-        phones_of = self._context.proxy.reach.phones_of
-        found = []
-        for step in steps:
-            at_home = []
-            for one in step:
-                phones = phones_of(one.uri, request) if _is_named(one) else None
-                at_home += [one] if phones is None else phones
-            if at_home:
-                found.append(at_home)
-        return found
 
     def _lead_on(self, forward: Forward, request: Request) -> None:
         """Remembers what the next targets and the caller are told of the way so far (RFC 7044, RFC 5806)."""

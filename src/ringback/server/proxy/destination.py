@@ -34,6 +34,11 @@ class Destination(NamedTuple):
     aor: str = ""
     """The address-of-record that it is a phone of, "" where it is a URI that somebody named."""
 
+    @property
+    def is_named(self) -> bool:
+        """Whether nothing but its URI says where it is."""
+        return not (self.aor or self.route or self.flow)
+
 
 Target: TypeAlias = Union[str, Uri, "Binding", Destination]
 

@@ -106,6 +106,20 @@ class Reach:
             return [Destination(text)] if self._may_relay(uri) else None
         return self._located(text, request) or None
 
+    def at_home(self, steps: list[list[Destination]], request: Request) -> list[list[Destination]]:
+        """The steps with the phones of our users in place of their names: nobody of a domain served here is looked for in the DNS."""
+        if not any(one.is_named for step in steps for one in step) or "route" in request.headers.keys:
+            return steps
+        found = []
+        for step in steps:
+            here = []
+            for one in step:
+                phones = self.phones_of(one.uri, request) if one.is_named else None
+                here += [one] if phones is None else phones
+            if here:
+                found.append(here)
+        return found
+
     def phones_of(self, text: str, request: Request) -> list[Destination] | None:
         """The phones of a user of ours, none where none is registered; None where the URI is no user's.
 

@@ -219,10 +219,14 @@ class StatelessProxy:
         except SipParseError:
             passing.refuse(400)
             return
+        if not steps:
+            passing.refuse(480)
+            return
+        steps = self._proxy.reach.at_home(steps, passing.request)
         if steps:
             self._pass(passing, steps[0][0], now)
         else:
-            passing.refuse(480)
+            passing.refuse(404)
 
     def _pass(self, passing: Passing, destination: Destination, now: float) -> None:
         """Sends a request to one destination; where its address must be asked for, later."""
