@@ -59,3 +59,13 @@ def test_a_secure_contact_is_a_sips_uri_at_the_same_place() -> None:
     assert identity.contact(endpoint) == "<sip:bob@192.0.2.1:5060;transport=tcp>"
     assert identity.contact(endpoint, is_secure=True) == "<sips:bob@192.0.2.1:5060;transport=tcp>"
     assert Identity("sips:bob@example.com").contact(endpoint) == "<sips:bob@192.0.2.1:5060;transport=tcp>"
+
+
+def test_a_sips_identity_is_reached_by_sips_alone() -> None:
+    alice = Identity("sips:alice@example.com")
+    endpoint = Endpoint("TLS", "192.0.2.1", 5061)
+    assert alice.own_contact(endpoint).startswith("<sips:alice@192.0.2.1:5061")
+    alice.gruu = "sip:alice@example.com;gr=urn:uuid:1"
+    assert alice.contact(endpoint) == alice.own_contact(endpoint), "a GRUU that is not secure is no way to it"
+    alice.gruu = "sips:alice@example.com;gr=urn:uuid:1"
+    assert alice.contact(endpoint) == "<sips:alice@example.com;gr=urn:uuid:1>"

@@ -13,6 +13,7 @@ from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.store import Store
 from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
+from tests.server.proving import guarded, prove, registered
 
 HIDDEN = "10.0.0.5"
 ONE, TWO = "urn:uuid:00000000-0000-1000-8000-000000000001", "urn:uuid:00000000-0000-1000-8000-000000000002"
@@ -236,6 +237,24 @@ async def test_what_a_user_has_forwarded_is_not_what_is_for_one_phone() -> None:
         await answered(carol, alice)
         alice.ask("INVITE", public)
         await answered(bob, alice)
+
+
+@simulated
+async def test_nobody_calls_from_another_users_gruu() -> None:
+    async with guarded() as house:
+        alice, bob = await registered(house, "alice"), await registered(house, "bob")
+        asked = bob.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>", contact=f'<{bob.uri}>;+sip.instance="<{ONE}>"', cseq=3)
+        asked.headers.append("Supported", "gruu")
+        await prove(bob, asked)
+        for gruu in gruus(await bob.hears("200 REGISTER")):
+            await prove(alice, alice.request("INVITE", f"sip:bob@{DOMAIN}", contact=f"<{gruu}>"))
+            assert (await alice.hears("403 INVITE")).reason == "Contact Is a GRUU of Another User"
+            await prove(bob, bob.request("INVITE", f"sip:alice@{DOMAIN}", contact=f"<{gruu}>"))
+            invite = await alice.hears("INVITE")
+            assert invite.contact.uri_text == gruu
+            alice.reply(invite, 486)
+            await alice.hears("ACK")
+            assert bob.kinds() == ["100 INVITE", "486 INVITE"]
 
 
 # Within a dialog (RFC 5627 §6.1)

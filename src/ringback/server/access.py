@@ -16,11 +16,13 @@ from ringback.digest import Nonces, Outcome, Protection, Verdict, credentials_of
 from ringback.message.errors import SipParseError
 from ringback.message.fields.authentication_info import AuthenticationInfo
 from ringback.message.fields.credentials import Credentials
+from ringback.message.fields.name_addr import NameAddr
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
 from ringback.server.admitted import Admitted
 from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains, Place
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
 from ringback.server.security import SecurityLog
@@ -58,6 +60,7 @@ class Access:
         users: Users,
         domains: Domains,
         location: Location,
+        gruus: Gruus,
         config: AccessConfig,
         *,
         prove: Callable[[str, float], None],
@@ -73,6 +76,7 @@ class Access:
         self._users = users
         self._domains = domains
         self._location = location
+        self._gruus = gruus
         self._prove = prove
         self._is_spiral = is_spiral
         self._peer = peer
@@ -119,7 +123,15 @@ class Access:
                 if self._config.guests:
                     return self._refusal_of_guest(place.domain, request, flow, now)
             return Reject(403, _FOREIGN)
-        return self._refusal_of(caller, request, flow, now)
+        return self._refusal_of(caller, request, flow, now) or self._refusal_of_contact(caller, request)
+
+    def _refusal_of_contact(self, caller: Place, request: Request) -> Reject | None:
+        """RFC 5627 §6.2: whoever gives another user's GRUU for his own would have that user get what is said in his dialog."""
+        line = request.headers.line("contact")
+        if line is None or ";gr" not in line or not isinstance(contact := request.contact, NameAddr):
+            return None
+        owner = self._gruus.aor_of(self._domains.place(contact.uri_text))
+        return None if owner in (None, caller.aor) else Reject(403, "Contact Is a GRUU of Another User")
 
     def _is_of_peer(self, caller: Place, flow: Flow) -> bool:
         """Whether a caller is of a domain that may call here, and the connection is that domain's own (RFC 3261 §26.3.2.2)."""

@@ -124,6 +124,7 @@ class ServerCore:
                 users,
                 domains,
                 location,
+                gruus,
                 config.access,
                 prove=self.sources.prove,
                 is_spiral=self._is_spiral,
