@@ -186,7 +186,7 @@ class Retargeting:
 
 def _diverted(decision: Decision, place: Place, reason: str) -> Decision:
     """The decision, which knows that this user has arranged it (RFC 5806)."""
-    if isinstance(decision, Forward):
+    if isinstance(decision, Forward | Gateway):
         decision.diverted = (*decision.diverted, (place.aor or str(place.uri), reason))
     return decision
 

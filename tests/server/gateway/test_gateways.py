@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ringback.message.message import Request
+from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import GatewayConfig, RouteConfig, TrunkConfig
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Reject
 from ringback.testing import Network
@@ -83,6 +84,24 @@ async def test_a_static_route_names_a_gateway_and_changes_the_number() -> None:
         heard = await one.hears("MESSAGE")
         assert heard.uri_text == f"sip:+4930123@{ONE}"
         one.reply(heard, 200)
+
+
+@simulated
+async def test_a_call_forwarded_to_a_number_says_whose_it_was_whichever_trunk_it_takes() -> None:
+    # RFC 5806: carriers ask for it.
+    route = [RouteConfig(prefix="+49", gateway="pstn")]
+    async with house_of(gateway(), route=route, proxy=proxy(diversion=True)) as house:
+        alice, one, other = await trunks(house)
+        house.server.core.determination.retargeting.forwarding = {f"sip:bob@{DOMAIN}": Forwarding(always="tel:+49-30-123")}
+        invite = alice.ask()
+        await alice.hears("100 INVITE")
+        for trunk, status in ((one, 503), (other, 486)):
+            heard = await trunk.hears("INVITE")
+            assert heard.uri_text == f"sip:+4930123@{trunk.host}"
+            assert heard.headers.texts("Diversion") == [f"<sip:bob@{DOMAIN}>;reason=unconditional;counter=1"]
+            trunk.reply(heard, status)
+            await trunk.hears("ACK")
+        alice.ack(invite, await alice.hears("486 INVITE"))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

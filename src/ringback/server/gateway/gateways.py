@@ -88,14 +88,18 @@ class Gateways:
         if not trunks:
             return self._nobody(name, now)
         self._exhausted.discard(name)
-        user, is_number = _called(request) if decision.user is None else (decision.user, False)
+        user, is_number = _called(request)
+        if decision.user is not None:
+            user = decision.user
         fails_on = frozenset((503, *config.fails_over_on))
         destinations = [
             Destination(trunk.target(user, is_number=is_number), fails_on=fails_on, ended=trunk.ended)
             for trunk in (sorted(trunks, key=lambda trunk: trunk.rank(key)) if len(trunks) > 1 else trunks)
         ]
         first = destinations[0]._replace(alternatives=tuple(destinations[1:_MOST_TRIED]))
-        return Forward(first, ring_for=decision.ring_for, recurse=decision.recurse, stateless=decision.stateless)
+        return Forward(
+            first, ring_for=decision.ring_for, recurse=decision.recurse, stateless=decision.stateless, diverted=decision.diverted
+        )
 
     def _nobody(self, name: str, now: float) -> Reject:
         if name not in self._exhausted:

@@ -128,10 +128,10 @@ class Location(_Onward):
 class Gateway(_Onward):
     """Forward to the group of trunks that the configuration has under this name.
 
-    `user` is whom they shall call, the user or number of the Request-URI where None.
+    `user` is whom they shall call, the user or number of the Request-URI where None; `diverted` as with `Forward`.
     """
 
-    __slots__ = ("name", "user")
+    __slots__ = ("diverted", "name", "user")
 
     def __init__(
         self,
@@ -142,10 +142,12 @@ class Gateway(_Onward):
         else_: Else | None = None,
         recurse: bool | None = None,
         stateless: bool = False,
+        diverted: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(False, ring_for, else_, recurse, stateless)
         self.name = name
         self.user = user
+        self.diverted = tuple(diverted)
 
     def __repr__(self) -> str:
         user = "" if self.user is None else f", user={self.user!r}"
