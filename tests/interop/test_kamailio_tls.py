@@ -1,4 +1,4 @@
-"""Kamailio as the proxy before or behind ours over TLS: each shows the other a certificate and believes nobody without one (RFC 3261 §26.3.2.2)."""
+"""Kamailio before or behind our proxy over TLS: each shows a certificate and believes nobody without one (RFC 3261 §26.3.2.2)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
