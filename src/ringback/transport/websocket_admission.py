@@ -66,14 +66,14 @@ class Admission:
         if rules.path and path.partition("?")[0] != rules.path:
             text = f"Nothing is here. SIP over WebSocket is at {rules.path} on this port.\n"
             return Refusal(HTTPStatus.NOT_FOUND, text, f"it asks for another path than {rules.path}")
-        if not any(value.strip().lower() == "websocket" for value in headers.get_all("Upgrade")):
+        if not any(value.strip(" \t").lower() == "websocket" for value in headers.get_all("Upgrade")):
             return Refusal(HTTPStatus.UPGRADE_REQUIRED, WHAT_THIS_IS, "it asks for a page")
         for origin in headers.get_all("Origin"):
             if not self._origins.allow(origin):
                 shown = origin[:100].encode("ascii", "backslashreplace").decode()
                 text = f"A page of {shown} may not connect here: `origins` in [websocket] does not name it.\n"
                 return Refusal(HTTPStatus.FORBIDDEN, text, text.strip())
-        offered = [one.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
+        offered = [one.strip(" \t") for value in headers.get_all("Sec-WebSocket-Protocol") for one in value.split(",")]
         if SUBPROTOCOL not in offered:
             text = "The subprotocol has to be sip (RFC 7118 §4.1): Sec-WebSocket-Protocol: sip\n"
             return Refusal(HTTPStatus.BAD_REQUEST, text, "it does not offer the subprotocol sip")
@@ -86,7 +86,7 @@ class Admission:
         """
         if not self._is_proxy(source):
             return source
-        hops = [hop.strip() for value in headers.get_all("X-Forwarded-For") for hop in value.split(",")]
+        hops = [hop.strip(" \t") for value in headers.get_all("X-Forwarded-For") for hop in value.split(",")]
         for hop in reversed(hops):
             try:
                 source = str(ip_address(hop))
