@@ -171,6 +171,15 @@ async def test_probes_begin_anew_with_another_configuration_and_end_with_the_ser
 
 
 @simulated
+async def test_a_gateway_that_a_reload_brings_is_probed() -> None:
+    async with House(waits=False) as house:
+        answers = Answers(await house.party("one", ONE))
+        house.server.core.gateways.configure({"new": GatewayConfig(trunks=[f"sip:{ONE}"])})
+        await asyncio.sleep(40)
+        assert len(answers.times) == 2
+
+
+@simulated
 async def test_a_configuration_read_again_while_an_answer_is_due_waits_for_it_no_more() -> None:
     async with probing() as house:
         answers = Answers(await house.party("one", ONE))

@@ -37,6 +37,7 @@ class Gateways:
         self._report = report
         self._configs: Mapping[str, GatewayConfig] = {}
         self._probes: list[Probe] = []
+        self._has_begun = False
         self._exhausted: set[str] = set()
 
     def configure(self, configs: Mapping[str, GatewayConfig]) -> None:
@@ -50,12 +51,13 @@ class Gateways:
                 before = known.get((name, str(trunk.uri)))
                 if before is not None:
                     trunk.inherit(before)
-        if self._probes:
+        if self._has_begun:
             self.close()
             self.begin()
 
     def begin(self) -> None:
         """Begins to probe, each trunk at a moment of its own."""
+        self._has_begun = True
         for name, trunks in self.trunks.items():
             interval = self._configs[name].probe_seconds
             for index, trunk in enumerate(trunks if interval else ()):
@@ -65,6 +67,7 @@ class Gateways:
 
     def close(self) -> None:
         """Probes no more."""
+        self._has_begun = False
         for probe in self._probes:
             probe.close()
         self._probes.clear()
