@@ -14,12 +14,15 @@ from ringback.server.config import (
     AccessConfig,
     Config,
     ConfigError,
+    DomainConfig,
     DrainConfig,
+    GatewayConfig,
     LimitsConfig,
     LogConfig,
     ProxyConfig,
     RegistrarConfig,
     RelayConfig,
+    RouteConfig,
 )
 from ringback.server.config.file import read_config
 from ringback.server.reload import CHANGEABLE, EXCEPTED, Reloaded, merged
@@ -82,6 +85,28 @@ async def test_domains_and_aliases() -> None:
         alice.ask("MESSAGE", "sip:bob@example.org")
         await alice.hears("404 MESSAGE")
         alice.ask("MESSAGE", f"sip:support@{DOMAIN}")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_modes_and_gateways() -> None:
+    async with House() as house:
+        alice, bob = await house.party("alice"), await house.party("bob", q=1)
+        reloaded = rewritten(house, domain={DOMAIN: DomainConfig(mode="redirect")})
+        assert reloaded == Reloaded(("domain",))
+        alice.ask("MESSAGE")
+        await alice.hears("302 MESSAGE")
+        reloaded = rewritten(house, domain={}, proxy=ProxyConfig(mode="stateless"))
+        assert reloaded == Reloaded(("domain", "proxy.mode"))
+        alice.ask("MESSAGE")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await alice.hears("200 MESSAGE")
+        assert not house.server.core.layer.servers
+        trunk = GatewayConfig(trunks=["sip:192.0.2.2"], probe_seconds=0)
+        reloaded = rewritten(house, gateway={"pstn": trunk}, route=[RouteConfig(prefix="0", gateway="pstn")])
+        assert reloaded == Reloaded(("gateway", "route"))
+        alice.ask("MESSAGE", f"sip:030@{DOMAIN}")
         bob.reply(await bob.hears("MESSAGE"), 200)
         await alice.hears("200 MESSAGE")
 
