@@ -172,6 +172,10 @@ def test_every_address_of_every_server_stands_in_its_order() -> None:
     ]
 
 
+def test_a_final_dot_changes_nothing() -> None:
+    assert targets(example(), "sips:ann@Example.COM.") == [TLS]
+
+
 def test_maddr_is_where_to_ask_and_the_domain_stays_what_the_certificate_bears() -> None:
     names = example()
     assert targets(names, "sips:ann@example.org;maddr=example.com") == [TLS._replace(domain="example.org")]

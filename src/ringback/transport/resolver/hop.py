@@ -46,7 +46,8 @@ class Hop(NamedTuple):
             # §26.2.2: nothing but TLS may carry a request to a sips URI.
             transport = "WSS" if transport in ("WS", "WSS") else "TLS"
         # §16.6 item 7, §19.1.1: maddr overrides the host as the place to send to.
-        return cls(uri.maddr or uri.host, uri.port, transport, is_secure, uri.host, uri.ttl)
+        domain = uri.host.removesuffix(".")
+        return cls((uri.maddr or domain).removesuffix("."), uri.port, transport, is_secure, domain, uri.ttl)
 
     def target(self, transport: str, host: str, port: int | None = None) -> Target:
         """The target at a numeric address; at the port of the URI or else the transport's own, unless `port` is another."""
