@@ -123,6 +123,19 @@ def test_a_server_that_failed_comes_last_for_half_a_minute() -> None:
     run(main())
 
 
+def test_the_operator_hears_of_a_server_that_fails_once() -> None:
+    said: list[str] = []
+    resolver = Resolver(Names(), report=said.append)
+    one, two = Target("UDP", "192.0.2.1", 5060), Target("TLS", "2001:db8::1", 5061, domain="example.com")
+    for now in (0.0, 10.0, 20.0):
+        resolver.failed(one, now)
+    resolver.failed(two, 20.0, 5)
+    resolver.failed(one, 51.0)
+    silent = "UDP 192.0.2.1:5060 has failed: other servers come first for a while"
+    resting = "TLS [2001:db8::1]:5061 asks to be left alone for 5 s: other servers come first for a while"
+    assert said == [silent, resting, silent]
+
+
 def test_the_stateless_choice_depends_on_the_records_and_the_key_alone() -> None:
     """RFC 3263 §4.4: retransmissions go to the same server, whatever failed meanwhile; keys are spread by weight."""
 

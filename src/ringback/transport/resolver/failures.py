@@ -36,17 +36,19 @@ class Failures:
     def __bool__(self) -> bool:
         return bool(self._until)
 
-    def failed(self, target: Target, now: float, retry_after: float | None) -> None:
-        """Remembers a failure: for 30 s, or as long as a 503's Retry-After says (a minute at most)."""
+    def failed(self, target: Target, now: float, retry_after: float | None) -> bool:
+        """Remembers a failure: for 30 s, or as long as a 503's Retry-After says (a minute at most); gives whether that is news."""
         server = _server(target)
         until = now + FAILED_FOR
         if retry_after is not None:
             until = self._rests[server] = now + min(retry_after, LONGEST_REST)
         # Last in, last to be forgotten.
-        self._until[server] = max(until, self._until.pop(server, 0.0))
+        before = self._until.pop(server, 0.0)
+        self._until[server] = max(until, before)
         self._latest = max(self._latest, until)
         if len(self._until) > _MOST:
             self._forget(next(iter(self._until)))
+        return before <= now
 
     def succeeded(self, target: Target) -> None:
         """Forgets what was."""

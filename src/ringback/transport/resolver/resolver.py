@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from math import inf
 
-from ringback.address import Endpoint, Target
+from ringback.address import Endpoint, Target, host_port
 from ringback.transport.complaint import Complaints
 from ringback.transport.resolver.failures import Failures
 from ringback.transport.resolver.hop import Hop, numeric_host
@@ -173,7 +173,10 @@ class Resolver:
 
         `retry_after` is what a 503 asked for in seconds: then `rest` says so, a minute at most.
         """
-        self._failures.failed(target, now, retry_after)
+        is_news = self._failures.failed(target, now, retry_after)
+        if is_news and self._report is not None:
+            what = "has failed" if retry_after is None else f"asks to be left alone for {retry_after:.0f} s"
+            self._report(f"{target.transport} {host_port(target.host, target.port)} {what}: other servers come first for a while")
 
     def succeeded(self, target: Target) -> None:
         """Takes note that a server has answered."""
