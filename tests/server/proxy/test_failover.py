@@ -1,10 +1,13 @@
 """From one server to the next (RFC 3263 §4.3), and from one flow of a phone to its next (RFC 5626 §7)."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
+from ringback.message.message import Response
 from ringback.server.location.binding import Binding
+from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.routing import Forward
 from ringback.testing import Network
 from tests.server.party import House, Party, proxy, simulated
@@ -350,6 +353,30 @@ async def test_a_flow_that_is_silent_or_gone_is_followed_by_the_next() -> None:
         await answers(oldest)
         assert oldest.heard[-1].time == pytest.approx(4, abs=0.1)
         await alice.hears("200 INVITE")
+
+
+@simulated
+async def test_whoever_wants_to_know_hears_of_the_destination_that_answered() -> None:
+    """The first one was silent too long, but spoke before the second."""
+    async with House() as house:
+        alice, one, two = await house.party("alice"), await house.party("one"), await house.party("two")
+        told: list[tuple[str, int]] = []
+
+        def listener(name: str) -> Callable[[Response, bool, float], None]:
+            return lambda response, is_first_word, now: told.append((name, response.status))
+
+        second = Destination(two.uri, ended=listener("two"))
+        decide(house, Forward(Destination(one.uri, alternatives=(second,), ended=listener("one"))))
+        alice.ask()
+        late = await one.hears("INVITE")
+        invite = await two.hears("INVITE")
+        assert told == [("one", 408)]
+        one.reply(late, 180)
+        one.reply(late, 200)
+        await asyncio.sleep(1)
+        assert told == [("one", 408), ("one", 200)]
+        assert alice.kinds()[-1] == "200 INVITE"
+        two.reply(invite, 486)
 
 
 @simulated

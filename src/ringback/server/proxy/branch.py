@@ -44,27 +44,28 @@ def part(transaction: Transaction) -> None:
 class Overtaken:
     """User of an attempt that kept silent until the next one was made: whichever says a word first goes on, the other is cancelled."""
 
-    __slots__ = ("_branch", "_is_cancel_sent", "_transaction", "target")
+    __slots__ = ("_branch", "_is_cancel_sent", "destination", "target", "transaction")
 
     def __init__(self, branch: Branch, transaction: ClientTransaction) -> None:
         self._branch = branch
-        self._transaction = transaction
+        self.transaction = transaction
         self.target = branch.target
+        self.destination = branch.destination
         self._is_cancel_sent = False
 
     def receive(self, event: Event, now: float) -> None:
         """Takes what the client transaction tells."""
         if not isinstance(event, ResponseReceived):
-            part(self._transaction)
+            part(self.transaction)
             return
         branch = self._branch
         context = branch.context
         if event.response.status < 200:
-            if branch.takes_back(self._transaction, self.target):
+            if branch.takes_back(self):
                 branch.receive(event, now)
             elif context.is_invite and not self._is_cancel_sent:
                 self._is_cancel_sent = True
-                _send_cancel(context, self._transaction, now)
+                _send_cancel(context, self.transaction, now)
         elif event.response.status < 300:
             try:
                 context.success_received(event.response, now)
@@ -248,7 +249,7 @@ class Branch:
             # §8.2.2.2: it has the request already, by the attempt before this one.
             silent, self.transaction = self.overtaken, None
             self.has_provisional = self.is_cancel_sent = False
-            return self.takes_back(silent, silent.user.target)
+            return self.takes_back(silent.user)
         fails_on = self.destination.fails_on
         if self.destination.alternatives and (status in fails_on if fails_on else status in (408, 430)):
             self._fail(status, now, response)
@@ -281,15 +282,16 @@ class Branch:
         else:
             self._fail(408, now)
 
-    def takes_back(self, transaction: ClientTransaction, target: Target | None) -> bool:
+    def takes_back(self, silent: Overtaken) -> bool:
         """Makes an overtaken attempt the one that counts, unless the one after it has spoken: then that is overtaken."""
         if self.final is not None or self.has_provisional or self.is_cancelled:
             return False
         self.overtaken = self.transaction
         if self.transaction is not None:
             self.transaction.user = Overtaken(self, self.transaction)
-        self.transaction, self.target = transaction, target
-        transaction.user = self
+        self.transaction, self.target = silent.transaction, silent.target
+        self.destination = silent.destination._replace(alternatives=self.destination.alternatives)
+        self.transaction.user = self
         return True
 
     # In.

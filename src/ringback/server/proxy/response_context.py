@@ -188,7 +188,8 @@ class ResponseContext:
             branch.final = response
             if branch.target is not None:
                 self.proxy.resolver.succeeded(branch.target)
-            branch.tell(response, now)
+            if branch.destination.ended is not None:
+                branch.tell(response, now)
         self.reasons = _ELSEWHERE
         self._answered(now)
         return True
@@ -229,7 +230,8 @@ class ResponseContext:
                 self.branches.remove(branch)
             return
         branch.final = response
-        branch.tell(response, now)
+        if branch.destination.ended is not None:
+            branch.tell(response, now)
         self.move_on(now)
 
     def move_on(self, now: float) -> None:
