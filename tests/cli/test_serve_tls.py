@@ -158,6 +158,12 @@ def test_files_that_are_no_good_are_one_line(
     assert (result.exit_code, result.output) == (2, f"ringback: {sentence}\n")
 
 
+def test_a_certificate_that_nobody_will_see_is_told_of(authority: Authority, tmp_path: Path) -> None:
+    authority.issue("DNS:one.example", file="pbx")
+    with serving("--tls-certificate", "pbx.pem", "--tls-key", "pbx.key", folder=tmp_path) as server:
+        assert "  warning   there is a certificate, but nothing is listened on over TLS: add tls://0.0.0.0:5061 to listen" in server.said
+
+
 def test_without_a_certificate_there_is_no_tls(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["serve", "--auth", "none", *HERE], catch_exceptions=False)
     assert result.exit_code == 2

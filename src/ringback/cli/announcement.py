@@ -81,6 +81,8 @@ def _certificates(server: Server) -> str:
 
 def _tls_warnings(server: Server) -> Iterator[str]:
     """What will keep peers from connecting over TLS, or lets them be anybody."""
+    if server.config.tls.can_accept and not any(endpoint.is_secure for endpoint in server.transports.endpoints):
+        yield "there is a certificate, but nothing is listened on over TLS: add tls://0.0.0.0:5061 to listen"
     if server.tls.shown:
         for domain in server.config.domains:
             if not server.tls.names(domain):

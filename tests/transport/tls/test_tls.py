@@ -13,7 +13,7 @@ from ringback.address import Target
 from ringback.message.message import Request
 from ringback.transport import StreamLimits
 from ringback.transport.tls import Contexts, TlsError
-from tests.transport.party import Party, eventually, options, party, peer, read_to_end, write
+from tests.transport.party import Party, eventually, has_ipv6, options, party, peer, read_to_end, write
 from tests.transport.tls.authority import Authority, rsa_key
 
 pytestmark = pytest.mark.asyncio
@@ -101,6 +101,18 @@ async def test_a_numeric_host_is_known_by_the_address_in_its_certificate(authori
         dial(caller, bad.port, "127.0.0.1")
         await caller.failures_to_be(1)
         assert caller.failures[0][1] == "TLS: shows a certificate for 127.0.0.2, not for 127.0.0.1"
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no ::1 here")
+async def test_over_ipv6_an_address_is_one_however_it_is_written(authority: Authority) -> None:
+    served = Contexts([authority.issue("IP:0:0:0:0:0:0:0:1")])
+    async with party("TLS ::1", tls=served) as (server, [endpoint]), party("TLS ::1", tls=Contexts(trust=authority.file)) as (caller, _):
+        for domain in ("::1", "0:0::1", None):
+            flow = caller.transports.flow_to(Target("TLS", "::1", endpoint.port, domain=domain))
+            assert flow is not None
+            caller.transports.send(options(), flow)
+        await server.messages_to_be(3)
+        assert caller.failures == []
 
 
 async def test_plain_sip_on_the_tls_port_is_answered_in_plain_and_reported(authority: Authority) -> None:

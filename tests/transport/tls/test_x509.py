@@ -40,6 +40,12 @@ def test_all_that_is_in_it_is_read(tmp_path: Path) -> None:
     assert str(identities_of(read)) == "pbx.example, 192.0.2.1, 2001:db8::1"
 
 
+def test_names_stay_in_one_line(tmp_path: Path) -> None:
+    made = Authority(tmp_path).certificate_for("DNS:a\nsip: forged line", "DNS:\x1b[31mred", "DNS:" + "a" * 100)
+    shown = str(identities_of(Certificate.from_der(der(made))))
+    assert shown == f"?[31mred, a?sip: forged line, {'a' * 60}"
+
+
 def test_a_certificate_that_ends_after_2050_has_its_time_in_another_form(tmp_path: Path) -> None:
     made = Authority(tmp_path).certificate_for("DNS:pbx.example", days=20_000)
     assert Certificate.from_der(der(made)).not_after == made.not_valid_after_utc > datetime(2050, 1, 1, tzinfo=UTC)

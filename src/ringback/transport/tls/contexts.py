@@ -44,7 +44,7 @@ class Shown(NamedTuple):
         names = [*certificate.dns_names, *(uri.partition(":")[2].partition(";")[0] for uri in certificate.uris if "@" not in uri)]
         if not names and certificate.common_name is not None:
             names = [certificate.common_name]
-        return [canonical(name) for name in names]
+        return [canonical(name) for name in (*names, *certificate.addresses)]
 
 
 class Contexts:

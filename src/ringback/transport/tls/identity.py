@@ -31,10 +31,15 @@ class Identities(NamedTuple):
     def __str__(self) -> str:
         names = [*sorted(self.domains), *sorted(self.addresses)]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return ", ".join(name[:60] for name in names[:_SHOWN]) + more or "nobody"
+        return ", ".join(_printable(name) for name in names[:_SHOWN]) + more or "nobody"
 
 
 NOBODY = Identities()
+
+
+def _printable(name: str) -> str:
+    """A name that stays in its line and is not too long for it, whatever is in the certificate."""
+    return "".join(char if char.isprintable() else "?" for char in name[:60])
 
 
 def canonical(domain: str) -> str:

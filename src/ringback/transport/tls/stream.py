@@ -151,6 +151,7 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         except ssl.SSLError as error:
             self._fail(fault_of(error))
         finally:
+            # Now, even in the midst of reading: afterwards the socket takes no more.
             self._is_reading = False
             self._flush()
 
@@ -171,8 +172,8 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
     # The transport of the connection.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the socket knows; `ssl_object` beside it."""
-        return self._tls if name == "ssl_object" else self._below.get_extra_info(name, default)
+        """What the socket knows."""
+        return self._below.get_extra_info(name, default)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Bounds what waits in the socket: nothing waits here."""
