@@ -62,6 +62,24 @@ def test_registration(kamailio: Address, transport: str) -> None:
     assert len(loopback.heard_first_lines("SIP/2.0 401 ")) == 1
 
 
+def test_an_agent_that_says_which_it_is_has_gruus_and_takes_its_own_place(kamailio: Address) -> None:
+    """Kamailio knows no flows without another module of its own: the reg-id means nothing to it, the instance does."""
+    urn = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+
+    async def scenario(loopback: Loopback) -> None:
+        alice = await party(loopback, kamailio, "alice", instance=urn)
+        async with alice.registration(expires=600) as registration:
+            assert registration.gruus.public == f"sip:alice@{DOMAIN};gr={urn}"
+            assert registration.gruus.temporary is not None
+            assert registration.gruus.temporary.endswith(f"@{DOMAIN};gr")
+            await registration.register()
+            (binding,) = await alice.bindings()
+            assert binding.params["+sip.instance"] == f'"<{urn}>"'
+        assert await alice.bindings() == []
+
+    on_loopback(scenario)
+
+
 def test_a_wrong_password_fails_once(kamailio: Address) -> None:
     """Tried, refused, told: no password is offered a second time (§22.2), and no further REGISTER is sent."""
 
