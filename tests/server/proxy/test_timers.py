@@ -120,7 +120,7 @@ async def test_a_target_that_ignores_timer_cs_cancel_is_given_up() -> None:
         assert alice.heard[-1].time == pytest.approx(200 + 32, abs=0.1)
 
 
-async def hunted(house: House, ring_for: float = 5.0) -> tuple[object, ...]:
+async def hunted(house: House, ring_for: float | None = 5.0) -> tuple[object, ...]:
     alice = await house.party("alice")
     phones = [await house.party(f"phone{index}") for index in range(3)]
     house.server.core.determination.route = lambda request: Forward(*(phone.uri for phone in phones), one_by_one=True, ring_for=ring_for)
@@ -144,6 +144,25 @@ async def test_one_by_one_each_rings_for_its_time() -> None:
         await two.hears("INVITE")
         last = await three.hears("INVITE")
         assert three.heard[-1].time == pytest.approx(10, abs=0.1)
+        three.reply(last, 200)
+        await alice.hears("200 INVITE")
+
+
+@simulated
+async def test_who_does_not_say_how_long_waits_as_long_as_the_configuration_says_but_for_the_last() -> None:
+    async with House(proxy=proxy(ring_for=7.0)) as house:
+        alice, one, two, three = await hunted(house, ring_for=None)
+        for phone in (one, two):
+            invite = await phone.hears("INVITE")
+            phone.reply(invite, 180)
+            await alice.hears("180 INVITE")
+            phone.reply(await phone.hears("CANCEL"), 200)
+            phone.reply(invite, 487)
+        assert two.heard[1].time == pytest.approx(14, abs=0.1)
+        last = await three.hears("INVITE")
+        three.reply(last, 180)
+        await alice.hears("180 INVITE")
+        await three.hears_nothing(100)
         three.reply(last, 200)
         await alice.hears("200 INVITE")
 

@@ -81,6 +81,8 @@ class Proxy:
         those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
+        self.ring_for = config.ring_for
+        """Seconds a target tried before others rings where its decision does not say."""
         self.reach = Reach(domains, resolve, relays_to, edge)
         self._edge = edge
         self.refuse = refuse
