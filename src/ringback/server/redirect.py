@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.message.derive import response_to
@@ -63,15 +64,14 @@ class RedirectServer:
         if refusal is not None:
             self._refuse(transaction, request, refusal)
             return
-
-        def follow(decision: Decision, then: float) -> None:
-            found = settled(decision, request, self._resolve, follow)
-            if found is not None and not transaction.is_terminated:
-                self._answer(transaction, request, self._redirection(found, request) if isinstance(found, Forward) else found, then)
-
-        decision = self._determine(request, follow)
+        decision = self._determine(request, partial(self._follow, transaction, request))
         if decision is not None:
-            follow(decision, now)
+            self._follow(transaction, request, decision, now)
+
+    def _follow(self, transaction: ServerTransaction, request: Request, decision: Decision, now: float) -> None:
+        found = settled(decision, request, self._resolve, partial(self._follow, transaction, request))
+        if found is not None and not transaction.is_terminated:
+            self._answer(transaction, request, self._redirection(found, request) if isinstance(found, Forward) else found, now)
 
     def _redirection(self, forward: Forward, request: Request) -> Redirect | Reject:
         """The targets of a decision as Contacts, the best first: each with its q and the seconds it is good for, where these are known.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.address import DEFAULT_PORTS, Endpoint, Flow, Target
@@ -18,7 +19,7 @@ from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next_hop, request_uri
 from ringback.server.proxy.record_route import party
-from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
+from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Redirect, Reject
 from ringback.server.proxy.settling import preferred, settled
 from ringback.server.proxy.validation import LOOP_SEPARATOR, ROUTED_STATELESSLY_BY, fault_of, has_looped, loop_hash
 from ringback.transaction.reply import fallback_target, reply_flow
@@ -171,13 +172,6 @@ class StatelessProxy:
             if transaction is not None:
                 self._proxy.refuse(transaction, request, Reject(481))
 
-        def follow(decision: Decision, then: float) -> None:
-            found = settled(decision, invite, self._proxy.reach.resolve, follow) if self.takes(decision, place) else Reject(481)
-            if isinstance(found, Forward):
-                self._pass_first(passing, found, then)
-            elif found is not None:
-                refuse()
-
         if not self.is_used or fault_of(request, place.uri.scheme) is not None:
             refuse()
             return
@@ -202,9 +196,20 @@ class StatelessProxy:
         if has_looped(request, self._proxy.own_sent_by, passing.loop_hash):
             refuse()
             return
-        decision = self._proxy.reach.target_of(request, flow, place) or self._determine(invite, follow)
+        after = partial(self._go_after, passing, invite, place)
+        decision = self._proxy.reach.target_of(request, flow, place) or self._determine(invite, after)
         if decision is not None:
-            follow(decision, now)
+            after(decision, now)
+
+    def _go_after(self, passing: Passing, invite: Request, place: Place, decision: Decision, now: float) -> None:
+        """Sends an ACK or CANCEL where a decision leads its INVITE, if without state."""
+        found: Forward | Redirect | Reject | None = Reject(481)
+        if self.takes(decision, place):
+            found = settled(decision, invite, self._proxy.reach.resolve, partial(self._go_after, passing, invite, place))
+        if isinstance(found, Forward):
+            self._pass_first(passing, found, now)
+        elif found is not None:
+            passing.refuse(found.status)
 
     def _loop_hash(self, request: Request) -> str:
         """The loop hash of what keeps no state: the same for a request, its CANCEL and its ACK."""
