@@ -281,3 +281,20 @@ async def test_what_a_value_means_may_take_time() -> None:
         decide(house, Gateway("pstn"))
         alice.ask("MESSAGE")
         await alice.hears("404 MESSAGE")
+
+
+@simulated
+async def test_a_fault_in_what_follows_leaves_nobody_waiting() -> None:
+    async with House() as house:
+        alice, bob, _ = await three(house)
+
+        def broken(decision: Location | Gateway, request: Request, decided: object) -> Decision:
+            raise RuntimeError("a fault of ours")
+
+        house.server.core.proxy.reach.resolve = broken
+        decide(house, Forward(bob.uri, else_=Location()))
+        sent = alice.ask()
+        await alice.hears("100 INVITE")
+        await refuses(bob, 486)
+        alice.ack(sent, await alice.hears("486 INVITE"))
+        assert "a fault of ours" in str(house.faults.pop())

@@ -133,6 +133,13 @@ def test_else_and_first_take_decisions() -> None:
         first()
 
 
+def test_a_location_is_of_a_user() -> None:
+    assert Location(parse_uri("sip:bob@example.com")).uri == "sip:bob@example.com"
+    for nonsense in ("bob", "", "sip:", "sip:bob@[x"):
+        with pytest.raises(ValueError, match="Location takes"):
+            Location(nonsense)
+
+
 def test_first_goes_on_where_nobody_was_reached() -> None:
     assert [status for status in (404, 408, 410, 430, 480, 500, 503, 504) if not reached_nobody(status)] == []
     assert [status for status in (302, 401, 403, 407, 415, 484, 486, 487, 488, 600, 603) if reached_nobody(status)] == []

@@ -249,6 +249,11 @@ class ResponseContext:
                     if not self.is_cancelled and course.go_on(now):
                         continue
                 self._answer_with_best(now)
+        except Exception:
+            # A fault of our own, which the stack reports, must not leave the caller waiting.
+            if not self.is_answered:
+                self._answer_with_best(now)
+            raise
         finally:
             self._is_moving = False
 

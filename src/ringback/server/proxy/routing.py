@@ -120,6 +120,11 @@ class Location(_Onward):
     ) -> None:
         super().__init__(one_by_one, ring_for, else_, recurse, stateless)
         self.uri = None if uri is None else str(uri)
+        if self.uri is not None:
+            try:
+                parse_uri(self.uri)
+            except SipParseError as error:
+                raise ValueError(f"Location takes the URI of a user, not {self.uri!r}: {error.reason}") from None
 
     def __repr__(self) -> str:
         return f"Location({self.uri or ''}{self._options()})"
