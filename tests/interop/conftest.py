@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop.ports import has_ipv6
 from tests.interop.running import PATIENCE
-from tests.interop.server import PASSWORD, RunningServer, ringback
+from tests.interop.server import PASSWORD, RunningServer, SecureServer, ringback
 from tests.interop.wire import DOMAIN
 
 _ROUTES = """
@@ -61,4 +61,11 @@ def guarded(tmp_path: Path) -> Iterator[RunningServer]:
         command = ringback("user", "add", address, "--data", str(server.data), "--password-stdin")
         subprocess.run(command, input=PASSWORD, text=True, check=True, timeout=PATIENCE, capture_output=True)
     with server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureServer]:
+    """One that listens over TLS as well."""
+    with SecureServer(tmp_path_factory.mktemp("secure")) as server:
         yield server

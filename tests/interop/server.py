@@ -13,6 +13,7 @@ from typing import Self
 from tests.interop.ports import free_port
 from tests.interop.running import PATIENCE, Running
 from tests.interop.wire import DOMAIN, Peer
+from tests.transport.tls.authority import Authority
 
 PASSWORD = "opensesame"
 """Of whoever has an account at a server that asks for passwords."""
@@ -134,3 +135,14 @@ class RunningServer:
                 error.add_note(self.running.account("was running meanwhile"))
         finally:
             self.running.stop()
+
+
+class SecureServer(RunningServer):
+    """A server with a certificate, which listens over TLS at `tls_port`, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder, "root")
+        self.authority.issue("DNS:example.test", "DNS:localhost", "IP:127.0.0.1", file="pbx")
+        self.tls_port = free_port()
+        super().__init__(folder, config='[tls]\ncertificate = "pbx.pem"\nkey = "pbx.key"\n')
+        self.command += ["--listen", f"tls://127.0.0.1:{self.tls_port}"]

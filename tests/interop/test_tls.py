@@ -14,29 +14,11 @@ import pytest
 
 from tests.interop.baresip import Phone
 from tests.interop.ports import free_port
-from tests.interop.server import RunningServer
+from tests.interop.server import SecureServer
 from tests.interop.sipp import Sipp
 from tests.interop.wire import unique
-from tests.transport.tls.authority import Authority
 
 MakePhone = Callable[..., Phone]
-
-
-class SecureServer(RunningServer):
-    """A server with a certificate, which listens over TLS at `tls_port`, too."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority = Authority(folder, "root")
-        self.authority.issue("DNS:example.test", "IP:127.0.0.1", file="pbx")
-        self.tls_port = free_port()
-        super().__init__(folder, config='[tls]\ncertificate = "pbx.pem"\nkey = "pbx.key"\n')
-        self.command += ["--listen", f"tls://127.0.0.1:{self.tls_port}"]
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureServer]:
-    with SecureServer(tmp_path_factory.mktemp("secure")) as server:
-        yield server
 
 
 @pytest.fixture
