@@ -1,8 +1,11 @@
 """GRUUs as URIs: what one tells, and which bindings it leads to (RFC 5627 §5.4, §6.1)."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.address import Endpoint
 from ringback.message.grammar import unquote
@@ -125,3 +128,16 @@ def test_with_a_user_all_of_its_gruus_end() -> None:
     assert [led_to(uri, one, gruus=gruus) for uri in both] == [None, None]
     gruus.knows = lambda user, domain: (user, domain) == ("alice", "example.com")
     assert [led_to(uri, one, gruus=gruus) for uri in both] == [[one], [one]]
+
+
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=80), st.binary(max_size=60))
+def test_nothing_that_is_made_up_leads_anywhere(text: str, octets: bytes) -> None:
+    one = binding()
+    for user in (text, urlsafe_b64encode(octets).decode().rstrip("=")):
+        uri = SipUri("example.com", user=f"tgruu.{user}", params={"gr": None})
+        assert led_to(str(uri), one) is None
+
+
+@pytest.mark.parametrize("value", ["urn:", "urn::", "urn:x", "urn:uuid:", "urn:%00:%0a", "urn:uuid:" + "a" * 400])
+def test_an_instance_that_nobody_has_is_away(value: str) -> None:
+    assert not led_to(f"sip:alice@example.com;gr={value}", binding())
