@@ -215,3 +215,26 @@ async def test_ring_for_bounds_no_other_method() -> None:
         await asyncio.sleep(3)
         bob.reply(message, 200)
         await alice.hears("200 MESSAGE")
+
+
+@simulated
+async def test_phones_of_a_lower_q_have_their_turn_after_the_configured_time() -> None:
+    async with House(proxy=proxy(ring_for=15)) as house:
+        alice = await house.party("alice")
+        desk, mobile = await house.party("desk", q=1.0, aor="bob"), await house.party("mobile", q=0.5, aor="bob")
+        alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await desk.hears("INVITE")
+        desk.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        desk.reply(await desk.hears("CANCEL"), 200)
+        assert desk.heard[-1].time == pytest.approx(15, abs=0.1)
+        desk.reply(invite, 487)
+        await desk.hears("ACK")
+        invite = await mobile.hears("INVITE")
+        mobile.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        # The last one rings as long as the caller waits, up to Timer C.
+        await mobile.hears_nothing(60)
+        mobile.reply(invite, 200)
+        await alice.hears("200 INVITE")

@@ -26,7 +26,8 @@ class ProxyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(gt=180, le=3600, description="Seconds an INVITE may ring without a word (Timer C): more than three minutes (§16.6 item 11)."),
     ] = 181.0
     ring_for: Annotated[
-        float, Meta(ge=1, le=3600, description="Seconds a target rings before the next one's turn, when targets are tried one by one.")
+        float,
+        Meta(ge=1, le=3600, description="Seconds a target rings before the next one's turn, or those of one q before those of a lower q."),
     ] = 20.0
     failover_after: Annotated[
         float,

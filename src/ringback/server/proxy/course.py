@@ -244,7 +244,7 @@ class Course:
         for branch in started:
             branch.forward(request, now)
         ring_for = None if self._forwarding is None else self._forwarding.ring_for
-        if ring_for is None and self._steps and self._forwarding is not None and self._forwarding.one_by_one:
+        if ring_for is None and self._steps:
             ring_for = context.proxy.ring_for
         if ring_for is not None and context.is_invite:
             for branch in started:
