@@ -42,7 +42,9 @@ def announce(server: Server, metrics: str = "") -> None:
     warnings = [("warning", text) for text in _tls_warnings(server)]
     if metrics:
         rows.append(("metrics", f"http://{metrics}/metrics"))
-    if server.access is None:
+    if config.edge.registrar is not None:
+        rows.append(("edge", f"all goes on to {config.edge.registrar}"))
+    elif server.access is None:
         warnings.append(("warning", "no authentication: anybody may register as anybody, and call"))
     elif config.data is None:
         warnings.append(("warning", "nobody can register: users are kept in a data folder, and none is named"))
