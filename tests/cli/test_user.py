@@ -58,6 +58,7 @@ def test_calls_are_sent_elsewhere_and_back(tmp_path: Path) -> None:
     assert user("forward", "alice@example.org", *here).output == said
     said = user("forward", "alice@example.org", "--always", "--busy", "--off", *here).output
     assert said == "no answer (after 20 s): sip:bob@example.org\n"
+    assert user("forward", "alice@example.org", "--no-answer", "--off", *here).output == "calls for alice@example.org are not forwarded\n"
     assert user("forward", "alice@example.org", "--off", *here).output == "calls for alice@example.org are not forwarded\n"
 
 

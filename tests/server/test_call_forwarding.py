@@ -68,7 +68,26 @@ def test_only_users_have_their_calls_forwarded(store: Store) -> None:
 )
 def test_calls_go_to_telephones(target: str) -> None:
     with pytest.raises(UserError, match="calls cannot be forwarded to"):
-        checked_target(target)
+        checked_target(target, "alice", DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("bob", f"sip:bob@{DOMAIN}"),
+        ("+4930123456", f"sip:+4930123456@{DOMAIN}"),
+        ("bob@example.net", "sip:bob@example.net"),
+        (f"sip:alice@{DOMAIN};gr=urn:uuid:1", f"sip:alice@{DOMAIN};gr=urn:uuid:1"),
+    ],
+)
+def test_a_name_alone_is_one_of_the_same_domain(target: str, kept: str) -> None:
+    assert checked_target(target, "alice", DOMAIN) == kept
+
+
+@pytest.mark.parametrize("target", ["alice", f"alice@{DOMAIN}", f"sips:alice@{DOMAIN.upper()};transport=tcp"])
+def test_nobody_has_calls_forwarded_to_himself(target: str) -> None:
+    with pytest.raises(UserError, match="would only come back"):
+        checked_target(target, "alice", DOMAIN)
 
 
 def arranged(house: House, **users: Forwarding) -> None:

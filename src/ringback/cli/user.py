@@ -94,7 +94,15 @@ def list_(file: Path | None, data: str | None) -> None:
 @click.argument("target", metavar="[URI]", required=False)
 @click.option("--always", is_flag=True, help="Every call, and no phone rings.")
 @click.option("--busy", is_flag=True, help="Calls that find the user busy.")
-@click.option("--no-answer", "ring_for", type=float, metavar="SECONDS", help="Calls that nobody answers in so many seconds.")
+@click.option(
+    "--no-answer",
+    "ring_for",
+    is_flag=False,
+    flag_value=0.0,
+    type=float,
+    metavar="SECONDS",
+    help="Calls that nobody answers in so many seconds.",
+)
 @click.option("--unregistered", is_flag=True, help="Calls when no phone is registered.")
 @click.option("--off", is_flag=True, help="No more: under the conditions named, or under none.")
 @_where

@@ -30,15 +30,17 @@ class Forwarding(NamedTuple):
     ring_for: float | None = None
 
 
-def checked_target(text: str) -> str:
-    """A target as it is kept: a sip, sips or tel URI; `bob@example.org` is taken for a SIP URI. Raises `UserError`."""
-    uri_text = text if ":" in text.partition("@")[0] else f"sip:{text}"
+def checked_target(text: str, name: str, domain: str) -> str:
+    """A target of a user's calls as it is kept: a sip, sips or tel URI; `sip:` may be left out, and the user's own domain. `UserError`."""
+    uri_text = text if ":" in text.partition("@")[0] else f"sip:{text}" if "@" in text else f"sip:{text}@{domain}"
     try:
         uri = parse_uri(uri_text)
     except SipParseError:
         uri = None
     if uri is None or uri.scheme not in ("sip", "sips", "tel") or (isinstance(uri, SipUri) and uri.headers_text):
         raise UserError(f"calls cannot be forwarded to {ascii(text)[:60]}: allowed are such as sip:bob@example.org or tel:+4930123456")
+    if isinstance(uri, SipUri) and (uri.user, uri.host.lower()) == (name, domain) and "gr" not in uri.params:
+        raise UserError(f"calls for {name}@{domain} would only come back to {name}@{domain}")
     return uri_text
 
 
@@ -50,7 +52,7 @@ class ForwardingTable:
 
     def forward(self, name: str, domain: str, condition: str, target: str, ring_for: float | None = None) -> None:
         """Forwards a user's calls under one of `CONDITIONS`; `ring_for` is for "no_answer" and needed there."""
-        target = checked_target(target)
+        target = checked_target(target, name, domain)
         if condition == "no_answer" and (ring_for is None or not RING_FOR[0] <= ring_for <= RING_FOR[1]):
             raise UserError(f"a phone may ring from {RING_FOR[0]} to {RING_FOR[1]} seconds before nobody has answered")
         self._check(name, domain)
