@@ -1,6 +1,7 @@
 """Programs of ours as clients over WebSocket: at our own server, and at Kamailio's."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_one_answers_and_the_other_calls(there: Server) -> None:
         with command(there, "call", f"sip:bob@{DOMAIN}", "--user", f"alice@{DOMAIN}", "--hang-up-after", "100ms") as alice:
             assert alice.wait(LIMIT) == 0, alice.account("did not end well")
         assert bob.wait(LIMIT) == 0, bob.account("did not end well")
+
+
+def test_a_uri_that_asks_for_websocket_is_enough(there: Server) -> None:
+    words = ringback("register", "--user", f"bob@{DOMAIN}", "--proxy", f"sip:{there.websocket};transport=ws")
+    with Running("ringback register", words, folder=there.folder, environment={"PYTHONWARNINGS": "error"}) as bob:
+        bob.wait_for("registered", seconds=LIMIT)
+        assert there.bindings() == 1
+        assert bob.end(signal.SIGINT) == 0, bob.account("did not end well")
+    words = ringback("message", f"sip:nobody@{there.websocket};transport=ws", "hello", "--user", f"alice@{DOMAIN}")
+    with Running("ringback message", words, folder=there.folder, environment={"PYTHONWARNINGS": "error"}) as alice:
+        alice.wait(LIMIT)
+        alice.wait_for("404")
 
 
 def test_options(there: Server) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -43,6 +43,8 @@ class AgentOptions:
     is_json: bool
     tls: Contexts | None = None
     instance: str | None = None
+    asked_for: set[str] = field(default_factory=set)
+    """The kinds of WebSocket that URIs asked for."""
 
     @property
     def aor(self) -> str:
@@ -61,20 +63,25 @@ class AgentOptions:
         is_alone = "@" not in text and not text.lower().startswith(("sip:", "sips:", "tel:"))
         if text.lower().startswith("tel:") and home is not None:
             # RFC 3261 §19.1.6: our domain knows the way to a telephone number.
-            uri = SipUri(home.host, user=text[4:], port=home.port, params={**home.params, "user": "phone"}, scheme=home.scheme)
-            return str(sip_uri(str(uri), what))
-        if is_alone and home is not None and not _is_host(text):
-            return str(sip_uri(str(SipUri(home.host, user=text, port=home.port, params=dict(home.params), scheme=home.scheme)), what))
-        return str(sip_uri(text, what))
+            text = str(SipUri(home.host, user=text[4:], port=home.port, params={**home.params, "user": "phone"}, scheme=home.scheme))
+        elif is_alone and home is not None and not _is_host(text):
+            text = str(SipUri(home.host, user=text, port=home.port, params=dict(home.params), scheme=home.scheme))
+        uri = sip_uri(text, what)
+        self.asked_for.update(_websocket_of(uri))
+        return str(uri)
 
     def everywhere(self, port: int) -> tuple[str, ...]:
         """Where to listen: a port of every address, 0 for any that is free, the next one for TLS. --transport leaves only what it says.
 
-        Without a certificate TLS is only for what we begin: then no port of it is one that anybody should be told of.
+        Without a certificate TLS is only for what we begin: then no port of it is one that anybody should be told of. WebSocket is there
+        where a URI asks for it.
         """
         points = [(self.transport or "udp", port)]
         if self.transport is None and (port == 0 or (self.tls is not None and self.tls.accepting is not None)):
             points.append(("tls", port and port + 1))
+        if self.transport is None:
+            proxy = [] if self.proxy is None else _websocket_of(sip_uri(self.proxy, "--proxy"))
+            points += [(name, 0) for name in sorted(self.asked_for.union(proxy))]
         return tuple(f"{transport}://{host}:{number}" for transport, number in points for host in _wildcards())
 
     def agent(self, *, observer: Observer | None = None, listen: tuple[str, ...] | None = None, **more: Any) -> UserAgent:
@@ -218,6 +225,12 @@ def _user(text: str) -> SipUri:
     if uri.user is None:
         raise Fault(f"--user: {printable(text)} is no USER@DOMAIN, such as alice@example.org")
     return uri
+
+
+def _websocket_of(uri: SipUri) -> list[str]:
+    """The kind of WebSocket that a URI asks for, if it does."""
+    name = (uri.transport or "").lower()
+    return ["wss" if uri.scheme == "sips" else name] if name in ("ws", "wss") else []
 
 
 def _server(text: str, transport: str | None) -> SipUri:
