@@ -61,6 +61,16 @@ def test_a_sips_request_that_came_in_the_clear_is_refused(method: str, transport
 
 
 @simulated
+async def test_a_server_without_tls_does_not_know_what_sips_is() -> None:
+    """§16.3 item 2: a scheme that it cannot serve."""
+    async with House() as it:
+        alice = await it.party("alice")
+        for uri in ("sips:bob@example.com", "sips:bob@elsewhere.example", "sips:example.com"):
+            alice.ask("MESSAGE", uri)
+            await alice.hears("416 MESSAGE")
+
+
+@simulated
 async def test_a_user_whose_phones_are_not_secure_is_not_there_for_sips() -> None:
     async with house() as it:
         alice = await it.party("alice", transport="TLS")

@@ -243,7 +243,8 @@ class ServerCore:
             place = self.domains.place(request.uri_text)
             if place.is_sips and not event.flow.endpoint.is_secure:
                 # §26.2.2: TLS on every hop. Who comes without has been led here by somebody who wanted it so, or has a setting wrong.
-                self._refuse(transaction, request, Reject(403, "SIPS Over TLS Only"))
+                speaks_tls = any(endpoint.is_secure for endpoint in self.stack.ways.endpoints)
+                self._refuse(transaction, request, Reject(403, "SIPS Over TLS Only") if speaks_tls else Reject(416))
                 return
             if way_down is not None:
                 self.proxy.forward(event, place, anywhere, now, way_down)

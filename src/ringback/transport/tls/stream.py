@@ -151,7 +151,6 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         except ssl.SSLError as error:
             self._fail(fault_of(error))
         finally:
-            # Now, even in the midst of reading: afterwards the socket takes no more.
             self._is_reading = False
             self._flush()
 
@@ -218,6 +217,7 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
             except ssl.SSLError:
                 # Want of the peer's own goodbye, for which nobody waits.
                 pass
+            # Now, even in the midst of reading: afterwards the socket takes no more.
             self._is_reading = False
             self._flush()
 
