@@ -44,9 +44,7 @@ async def test_a_user_who_is_not_there_is_404(uri: str) -> None:
         assert len(house.sent) == 5
 
 
-@pytest.mark.parametrize(
-    "uri", ["sip:bob@other.example", "sip:bob@192.0.2.66", "sip:192.0.2.66", f"sip:bob@{SERVER}:5070", "sips:x@other.example"]
-)
+@pytest.mark.parametrize("uri", ["sip:bob@other.example", "sip:bob@192.0.2.66", "sip:192.0.2.66", f"sip:bob@{SERVER}:5070"])
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "FROBNICATE"])
 @simulated
 async def test_domains_not_served_are_403_and_nothing_is_sent(uri: str, method: str) -> None:
