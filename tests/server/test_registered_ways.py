@@ -12,7 +12,7 @@ from ringback.server.config import DomainConfig
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.store import Store
-from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, simulated
+from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, proxy, simulated
 from tests.server.proving import guarded, prove, registered
 
 HIDDEN = "10.0.0.5"
@@ -291,6 +291,22 @@ async def test_what_is_for_a_gruu_within_a_dialog_reaches_its_phone_under_its_co
         assert "Route" not in bye.headers
         bob.reply(bye, 200)
         await alice.hears("200 BYE")
+
+
+@simulated
+async def test_a_proxy_that_need_not_stay_stays_with_a_gruu() -> None:
+    """What is sent to a GRUU passes here in any case, and has to prove its dialog (RFC 5627 §6.2)."""
+    async with House(proxy=proxy(record_route=False)) as house:
+        alice, bob, carol = await house.party("alice"), await house.party("bob"), await house.party("carol", q=1.0)
+        public, _ = gruus(await register(bob, reg_id=None))
+        dialog = await answered_at(public, alice, bob)
+        await bob.hears("ACK")
+        alice.within("BYE", dialog)
+        bob.reply(await bob.hears("BYE"), 200)
+        await alice.hears("200 BYE")
+        for caller, uri, stays in ((bob, public, True), (alice, alice.uri, False)):
+            caller.ask("INVITE", f"sip:carol@{DOMAIN}", contact=f"<{uri}>")
+            assert ("Record-Route" in (await answered(carol, caller)).headers) is stays
 
 
 @simulated

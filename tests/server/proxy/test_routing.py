@@ -61,9 +61,9 @@ def test_the_flows_of_one_phone_are_one_destination() -> None:
     old = bound("sip:a@1", instance="urn:1", registered_at=10, flow="f1")
     new = bound("sip:a@2", instance="urn:1", registered_at=20, flow="f2")
     [[one, two]] = Forward(old, new, bound("sip:b@3", instance="urn:2")).steps()
-    older = Destination("sip:a@1", flow="f1", aor="sip:bob@x")
-    assert one == Destination("sip:a@2", flow="f2", alternatives=(older,), aor="sip:bob@x")
-    assert two == Destination("sip:b@3", aor="sip:bob@x")
+    older = Destination("sip:a@1", flow="f1", aor="sip:bob@x", has_gruu=True)
+    assert one == Destination("sip:a@2", flow="f2", alternatives=(older,), aor="sip:bob@x", has_gruu=True)
+    assert two == Destination("sip:b@3", aor="sip:bob@x", has_gruu=True)
 
 
 @pytest.mark.parametrize("ring_for", [0, -1.0])

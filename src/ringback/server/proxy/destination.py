@@ -33,6 +33,8 @@ class Destination(NamedTuple):
     """Told the final response, one made up for a target that failed included, whether that was its first word, and when."""
     aor: str = ""
     """The address-of-record that it is a phone of, "" where it is a URI that somebody named."""
+    has_gruu: bool = False
+    """Whether it may answer from a GRUU of ours (RFC 5627 §6.2)."""
 
     @property
     def is_named(self) -> bool:
@@ -50,7 +52,7 @@ def destination(target: Target) -> Destination:
     if not hasattr(target, "contact"):
         return Destination(str(target))
     binding = cast("Binding", target)
-    return Destination(binding.contact, binding.route, binding.flow or None, aor=binding.aor)
+    return Destination(binding.contact, binding.route, binding.flow or None, aor=binding.aor, has_gruu=bool(binding.instance))
 
 
 Rank = TypeVar("Rank")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ringback.server.domains import Domains, Place
     from ringback.server.flows import Flows
     from ringback.server.proxy.branch import Branch
+    from ringback.server.proxy.destination import Destination
     from ringback.server.proxy.edge import Edge
     from ringback.server.proxy.record_route import RecordRoute
     from ringback.server.sources import Sources
@@ -51,6 +52,12 @@ class Determine(Protocol):
 
     def __call__(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision for a validated, preprocessed request; None where it takes time: then `decided(decision, now)` is called."""
+
+
+def is_at_gruu(request: Request, destination: Destination) -> bool:
+    """Whether a party is reached at a GRUU of ours: what is sent there passes here, and has to prove its dialog (RFC 5627 §6.2)."""
+    contact = request.headers.line("contact")
+    return destination.has_gruu or (contact is not None and ";gr" in contact)
 
 
 class Proxy:
@@ -324,7 +331,8 @@ class Proxy:
                     goes = came
             else:
                 callee = party(callee, self._flows.name(way))
-            lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri), is_wanted=self.stays)
+            stays = self.stays or is_at_gruu(copy, branch.destination)
+            lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri), is_wanted=stays)
             return forwarded(copy, uri, branch.breadth, lines, via)
 
         if isinstance(way, Flow):
