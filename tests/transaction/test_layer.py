@@ -165,7 +165,7 @@ def test_every_request_is_stamped_before_it_is_told() -> None:
 
 def test_a_response_goes_back_where_the_via_says() -> None:
     party = Party()
-    transaction = party.serve(request(sent_by="10.0.0.1:5070"), party.from_(PEER_HOST, 40_000))
+    transaction = party.serve(request(sent_by="198.51.100.1:5070"), party.from_(PEER_HOST, 40_000))
     party.layer.respond(transaction, response_to(request(), 180), 0.0)
     [(_, flow)] = party.layer.take_outgoing()
     assert flow == party.from_(PEER_HOST, 5070)
