@@ -29,7 +29,7 @@ from ringback.server.proxy.edge import Edge, FlowGone
 from ringback.server.proxy.edge_phones import EdgePhones
 from ringback.server.proxy.proxy import Proxy
 from ringback.server.proxy.reach import MayLead, anywhere
-from ringback.server.proxy.record_route import AT_HOME, ELSEWHERE, UNPROVEN, RecordRoute
+from ringback.server.proxy.record_route import AT_HOME, DOWN, ELSEWHERE, UNPROVEN, RecordRoute
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.redirect import RedirectServer
 from ringback.server.registrar import Registrar
@@ -317,7 +317,7 @@ class ServerCore:
         """What a request of a proven dialog is for, where it may go, and the flow it goes down. Raises `FlowGone` or `NotRegistered`."""
         may_lead = self._ways_of(proof, source)
         if place.gr is None or not place.is_served:
-            return place, may_lead, self._way_down(request, place, proof)
+            return place, may_lead, self._way_down(request, place, proof) if DOWN in proof else None
         if "route" not in request.headers.keys:
             # Who is registered wants to be reached, wherever that is.
             may_lead = anywhere

@@ -30,9 +30,10 @@ _LOOSE_AND_PROVEN = f";lr;{_PARAMETER}="
 # 80 bits, as RFC 2104 §5 allows a digest to be cut to half and no less than 80: an attacker has one try per datagram.
 _DIGEST_BYTES = 10
 _DIGEST_DIGITS = 2 * _DIGEST_BYTES
-# Between the caller and the callee, and between a party's address and the name of its flow; neither has it as they are written here.
+# Between the caller and the callee; neither has it as they are written here.
 _SEPARATOR = "y"
-_DOWN = "~"
+DOWN = "~"
+"""Between a party's address and the name of its flow: in the proof of a dialog, a party of which is reached down one."""
 # What the names of flows consist of beside letters and digits.
 _MARKS = str.maketrans("", "", "-._~")
 
@@ -45,12 +46,7 @@ def _code(host: str) -> str:
 
 def party(host: str, flow_name: str) -> str:
     """A party that is reached only down a flow, as `RecordRoute` takes it in place of its address."""
-    return f"{host}{_DOWN}{flow_name}"
-
-
-def _parties(hosts: str) -> tuple[str, str]:
-    caller, _, callee = hosts.partition(_SEPARATOR)
-    return caller, callee
+    return f"{host}{DOWN}{flow_name}"
 
 
 class RecordRoute:
@@ -75,7 +71,9 @@ class RecordRoute:
 
     def proof(self, call_id: str, tag: str, caller: str, callee: str) -> str:
         """What stands for a dialog of this Call-ID and caller's tag between two parties, each an address or made by `party`."""
-        hosts = f"{_coded(caller)}{_SEPARATOR}{_coded(callee)}"
+        one = _code(caller) if DOWN not in caller else _coded(caller)
+        other = _code(callee) if DOWN not in callee else _coded(callee)
+        hosts = f"{one}{_SEPARATOR}{other}"
         return self._digest(call_id, tag, hosts) + hosts
 
     def _digest(self, call_id: str, tag: str, hosts: str) -> str:
@@ -91,8 +89,7 @@ class RecordRoute:
         is one (§16.6 item 4). Where they are not wanted there are none but for parties that cannot do without us.
         """
         call_id, tag, caller = dialog
-        is_needed = came is not goes or came.is_secure is not is_sips or _DOWN in caller or _DOWN in callee
-        if not is_wanted and not is_needed:
+        if not is_wanted and came is goes and came.is_secure is is_sips and DOWN not in caller and DOWN not in callee:
             return ()
         if is_sips and not came.is_secure:
             # Nothing secure may be asked for where nothing secure is listening: what comes back has to come over TLS as well.
@@ -131,14 +128,16 @@ class RecordRoute:
         sender = self._sides(proof, request)[0]
         if sender is None:
             return UNPROVEN
-        return AT_HOME if sender.partition(_DOWN)[0] == _code(host) else ELSEWHERE
+        if DOWN in sender:
+            sender = sender.partition(DOWN)[0]
+        return AT_HOME if sender == _code(host) else ELSEWHERE
 
     def _sides(self, proof: str, request: Request) -> tuple[str | None, str]:
         """Which party of a dialog sends a request, and which one it is for; None and "" where that is not proven."""
         given = proof[:_DIGEST_DIGITS].encode("utf-8", "surrogateescape")
         hosts = proof[_DIGEST_DIGITS:]
         call_id = request.call_id
-        caller, callee = _parties(hosts)
+        caller, _, callee = hosts.partition(_SEPARATOR)
         # Either party may send it: the caller's tag is the one in From, or the one in To.
         for tag, sender, other in ((request.from_tag, caller, callee), (request.to_tag, callee, caller)):
             if tag is not None and hmac.compare_digest(self._digest(call_id, tag, hosts).encode(), given):
@@ -150,14 +149,12 @@ class RecordRoute:
 
         Where the dialog's first request passed here more than once, the last entry is on that party's side.
         """
-        if _DOWN not in proofs:
-            return ""
-        return self._sides(proofs.rpartition(",")[2], request)[1].partition(_DOWN)[2]
+        return self._sides(proofs.rpartition(",")[2], request)[1].partition(DOWN)[2]
 
     def is_party(self, proofs: str, host: str) -> bool:
         """Whether a dialog that was proven with these proofs has a party at a numeric address."""
         code = _code(host)
-        return any(code == party.partition(_DOWN)[0] for proof in proofs.split(",") for party in proof[_DIGEST_DIGITS:].split(_SEPARATOR))
+        return any(code == party.partition(DOWN)[0] for proof in proofs.split(",") for party in proof[_DIGEST_DIGITS:].split(_SEPARATOR))
 
 
 def _uri(endpoint: Endpoint, is_sips: bool) -> str:
@@ -170,5 +167,5 @@ def _uri(endpoint: Endpoint, is_sips: bool) -> str:
 
 
 def _coded(party: str) -> str:
-    host, down, flow_name = party.partition(_DOWN)
-    return f"{_code(host)}{down}{flow_name}" if down else _code(host)
+    host, down, flow_name = party.partition(DOWN)
+    return f"{_code(host)}{down}{flow_name}"
