@@ -10,7 +10,7 @@ from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
 
 if TYPE_CHECKING:
     from ringback.address import Flow
-    from ringback.message.message import Response
+    from ringback.message.message import Request, Response
     from ringback.server.location.binding import Binding
 
 Uri = SipUri | TelUri | AnyUri
@@ -53,6 +53,12 @@ def destination(target: Target) -> Destination:
         return Destination(str(target))
     binding = cast("Binding", target)
     return Destination(binding.contact, binding.route, binding.flow or None, aor=binding.aor, has_gruu=bool(binding.instance))
+
+
+def is_at_gruu(request: Request, destination: Destination) -> bool:
+    """Whether a party is reached at a GRUU of ours: what is sent there passes here, and has to prove its dialog (RFC 5627 §6.2)."""
+    contact = request.headers.line("contact")
+    return destination.has_gruu or (contact is not None and ";gr" in contact)
 
 
 Rank = TypeVar("Rank")

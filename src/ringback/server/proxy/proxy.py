@@ -11,6 +11,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.computed_via import ComputedVia
+from ringback.server.proxy.destination import is_at_gruu
 from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, may_begin_dialog, next_hop
 from ringback.server.proxy.preprocessing import preprocess
 from ringback.server.proxy.reach import MayLead, Reach, Resolve
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ringback.server.domains import Domains, Place
     from ringback.server.flows import Flows
     from ringback.server.proxy.branch import Branch
-    from ringback.server.proxy.destination import Destination
     from ringback.server.proxy.edge import Edge
     from ringback.server.proxy.record_route import RecordRoute
     from ringback.server.sources import Sources
@@ -52,12 +52,6 @@ class Determine(Protocol):
 
     def __call__(self, request: Request, decided: Callable[[Decision, float], None]) -> Decision | None:
         """The decision for a validated, preprocessed request; None where it takes time: then `decided(decision, now)` is called."""
-
-
-def is_at_gruu(request: Request, destination: Destination) -> bool:
-    """Whether a party is reached at a GRUU of ours: what is sent there passes here, and has to prove its dialog (RFC 5627 §6.2)."""
-    contact = request.headers.line("contact")
-    return destination.has_gruu or (contact is not None and ";gr" in contact)
 
 
 class Proxy:

@@ -16,7 +16,7 @@ from ringback.message.passing import PassingResponse
 from ringback.server.domains import STATELESS
 from ringback.server.flows import Flows, ForgedToken
 from ringback.server.proxy.computed_via import ComputedVia
-from ringback.server.proxy.destination import Destination
+from ringback.server.proxy.destination import Destination, is_at_gruu
 from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next_hop, request_uri
 from ringback.server.proxy.record_route import party
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Redirect, Reject
@@ -40,7 +40,7 @@ _WAY = "way"
 class Passing:
     """A request on its way through, and what is done with it where it cannot go on."""
 
-    __slots__ = ("branch", "breadth", "dialog", "flow", "keep", "loop_hash", "may_lead", "refuse", "request", "transaction")
+    __slots__ = ("branch", "breadth", "dialog", "flow", "keep", "loop_hash", "may_lead", "refuse", "request", "stays", "transaction")
 
     def __init__(
         self,
@@ -70,6 +70,8 @@ class Passing:
         self.may_lead = may_lead
         self.keep = keep
         self.refuse = refuse
+        self.stays = True
+        """Whether we record-route the dialog."""
 
 
 class StatelessProxy:
@@ -236,6 +238,7 @@ class StatelessProxy:
     def _pass(self, passing: Passing, destination: Destination, now: float) -> None:
         """Sends a request to one destination; where its address must be asked for, later."""
         passing.branch = branch = self.via.branch(passing.request)
+        passing.stays = self._proxy.stays or is_at_gruu(passing.request, destination)
         try:
             copy, uri, hop = next_hop(passing.request, request_uri(destination.uri), destination.route)
             if destination.flow is not None:
@@ -302,7 +305,7 @@ class StatelessProxy:
             lines: tuple[str, ...] = ()
             if dialog is not None:
                 is_sips = is_for_sips(copy, uri)
-                lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_sips, is_wanted=self._proxy.stays)
+                lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_sips, is_wanted=passing.stays)
             return forwarded(copy, uri, passing.breadth, lines, via)
 
         text = passing.branch if passing.loop_hash is None else f"{passing.branch}{LOOP_SEPARATOR}{passing.loop_hash}"
