@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pytest
 
 from ringback.transport import StreamLimits
 from ringback.transport.tls import Contexts
+from ringback.transport.tls.stream import TlsStream
 from tests.transport.party import eventually, options, party, peer, read_to_end, write
 from tests.transport.tls.authority import Authority
 
@@ -112,6 +114,29 @@ async def test_peers_that_break_off_leave_nothing_behind(tmp_path: Path, stage: 
         if stage == "message" and not is_reset:
             await server.messages_to_be(50)
     assert faults == []
+
+
+async def test_a_connection_that_is_over_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """Twenty kilobytes each, of which the collector sees next to nothing, so that it would come late."""
+    authority = Authority(tmp_path)
+    async with party("TLS", tls=Contexts([authority.issue("DNS:pbx.example")])) as (server, [endpoint]):
+        gc.collect()
+        gc.disable()
+        try:
+            for ending in ("handshake", "message", "nothing", "garbage"):
+                with peer(endpoint.port) as sock:
+                    client = Client(authority)
+                    if ending == "garbage":
+                        await write(sock, b"garbage")
+                    elif ending != "nothing":
+                        await shaken(sock, client)
+                        await write(sock, client.say(options()) if ending == "message" else b"")
+                        await eventually(lambda: server.transports.counts.connections == 1)
+                await eventually(lambda: server.transports.counts.connections == 0)
+            await asyncio.sleep(0.01)
+            assert [one for one in gc.get_objects() if isinstance(one, TlsStream)] == []
+        finally:
+            gc.enable()
 
 
 async def test_a_peer_that_does_not_read_is_cut_off(tmp_path: Path) -> None:

@@ -108,7 +108,10 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         """The end of the socket."""
         if not self._has_shaken:
             self._fail("ended the handshake")
+        self._has_ended = True
         self._connection.connection_lost(error)
+        # They know each other: without this they, and what OpenSSL keeps for them, would wait for the garbage collector.
+        del self._connection
 
     # The handshake and what follows it.
 
