@@ -201,7 +201,7 @@ class Registrar:
             f"<{binding.contact}>{binding.params};expires={int(binding.expires_at - now + 0.999)}"
             for binding in bindings
         ]
-        if any(binding.instance for binding in bindings) and has_option(request, "gruu"):
+        if [binding for binding in bindings if binding.instance] and has_option(request, "gruu"):
             self._add_gruus(request, bindings, contacts)
         if contacts:
             headers.append("Contact", ", ".join(contacts))
