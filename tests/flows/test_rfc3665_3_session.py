@@ -164,7 +164,8 @@ def test_3_3_session_with_multiple_proxy_authentication() -> None:
 
 def test_3_4_successful_session_with_proxy_failure() -> None:
     failed = Absent("Proxy 1", "192.0.2.111", f"sip:{SS1}", "Proxy 2")
-    calling = alice(server=None, accounts=[Account("alice", SECRET, realm=BILOXI, homes=[BILOXI])])
+    # As the RFC's, this client waits for timer B.
+    calling = alice(server=None, failover_after=40.0, accounts=[Account("alice", SECRET, realm=BILOXI, homes=[BILOXI])])
     names = {**NAMES, BILOXI: ["192.0.2.111", "192.0.2.222"]}
     perform(alice_calls, calling, failed, asking_proxy_2(), bob(), names=names).shows(
         flow("rfc3665", "3.4"),
