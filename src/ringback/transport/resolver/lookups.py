@@ -16,6 +16,9 @@ _MOST_ASKED = 1000
 _STANDS_IN_FOR = 86_400.0
 _STANDS_IN_AFTER = 1.8
 
+# After a fault of this program's own, in seconds.
+_FAULT_HOLDS = 5.0
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -40,7 +43,7 @@ class Remembered(Generic[V]):
 
 
 class Lookups(Generic[K, V]):
-    """Values by what was asked for; `look` finds one, and raises nothing."""
+    """Values by what was asked for; `look` finds one."""
 
     def __init__(self, look: Callable[[K], Awaitable[Found[V]]], nothing: V) -> None:
         """`nothing` is what those hear who ask when too much is asked already."""
@@ -78,11 +81,15 @@ class Lookups(Generic[K, V]):
         resolved(value)
 
     async def _find(self, key: K) -> V:
+        loop = asyncio.get_running_loop()
         try:
             found = await self._look(key)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is reported, and leaves nobody waiting who asked
+            loop.call_exception_handler({"message": "a name could not be looked up", "exception": error})
+            found = Found(self._nothing, _FAULT_HOLDS, True)
         finally:
             del self._looking[key]
-        now = asyncio.get_running_loop().time()
+        now = loop.time()
         until = now + found.holds
         new = Remembered(found.value, until, until + _STANDS_IN_FOR)
         old = self._remembered.get(key)
