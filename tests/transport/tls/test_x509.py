@@ -40,6 +40,16 @@ def test_all_that_is_in_it_is_read(tmp_path: Path) -> None:
     assert str(identities_of(read)) == "pbx.example, 192.0.2.1, 2001:db8::1"
 
 
+def test_case_is_a_matter_of_ascii(tmp_path: Path) -> None:
+    made = Authority(tmp_path).certificate_for(common_name="\N{KELVIN SIGN}.example")
+    found = identities_of(Certificate.from_der(der(made)))
+    assert found.domains == frozenset()
+    made = Authority(tmp_path).certificate_for("DNS:K.example")
+    found = identities_of(Certificate.from_der(der(made)))
+    assert found.covers("k.EXAMPLE")
+    assert not found.covers("\N{KELVIN SIGN}.example")
+
+
 def test_names_stay_in_one_line(tmp_path: Path) -> None:
     made = Authority(tmp_path).certificate_for("DNS:a\nsip: forged line", "DNS:\x1b[31mred", "DNS:" + "a" * 100)
     shown = str(identities_of(Certificate.from_der(der(made))))

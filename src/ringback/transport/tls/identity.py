@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ringback.message.errors import SipParseError
+from ringback.message.grammar import ascii_lower
 from ringback.message.uri import SipUri, parse_uri
 from ringback.transport.tls.x509 import Certificate
 
@@ -43,8 +44,8 @@ def _printable(name: str) -> str:
 
 
 def canonical(domain: str) -> str:
-    """A domain name as names are compared: in lower case, without the dot of the root (RFC 4343)."""
-    return domain.lower().removesuffix(".")
+    """A domain name as names are compared: without the dot of the root, in lower case as far as ASCII goes (RFC 4343)."""
+    return ascii_lower(domain).removesuffix(".")
 
 
 def numeric(host: str) -> str | None:
@@ -63,7 +64,7 @@ def identities_of(certificate: Certificate) -> Identities:
     """
     hosts = [host for text in certificate.uris if (host := _domain_of(text)) is not None]
     names: Iterable[str] = hosts or certificate.dns_names
-    if not certificate.has_alternatives and certificate.common_name is not None and _DNS_NAME.fullmatch(certificate.common_name.lower()):
+    if not certificate.has_alternatives and certificate.common_name is not None and _DNS_NAME.fullmatch(ascii_lower(certificate.common_name)):
         names = [certificate.common_name]
     return Identities(
         frozenset(canonical(name) for name in names if numeric(name) is None),
