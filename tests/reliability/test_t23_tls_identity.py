@@ -43,11 +43,11 @@ CERTIFICATES: dict[str, tuple[dict[str, object], str]] = {
     "mail address": ({"names": ["email:root@pbx.example"]}, "for nobody, not for"),
     "common name beside an alternative": ({"names": ["email:root@other.example"], "common_name": "pbx.example"}, "for nobody, not for"),
     "common name that is no name": ({"common_name": "*.example"}, "for nobody, not for"),
-    "common name with a letter that only looks like one": (
-        {"common_name": "pbx.exam\N{FULLWIDTH LATIN SMALL LETTER P}le"},
+    "common name that only looks like one": (
+        {"common_name": "pbx.exam\uff50le"},
         "for nobody, not for",
     ),
-    "common name with a letter whose small form is ASCII": ({"common_name": "\N{KELVIN SIGN}.example"}, "for nobody, not for"),
+    "common name whose small form is ASCII": ({"common_name": "\N{KELVIN SIGN}.example"}, "for nobody, not for"),
     "no name at all": ({"common_name": "Ringback Ltd."}, "for nobody, not for"),
     "name with a zero in it": ({"names": ["DNS:pbx.example\0.other.example"]}, "not for pbx.example"),
     "expired": ({"names": ["DNS:pbx.example"], "days": -1}, "not accepted: certificate has expired"),
