@@ -64,8 +64,9 @@ def identities_of(certificate: Certificate) -> Identities:
     """
     hosts = [host for text in certificate.uris if (host := _domain_of(text)) is not None]
     names: Iterable[str] = hosts or certificate.dns_names
-    if not certificate.has_alternatives and certificate.common_name is not None and _DNS_NAME.fullmatch(ascii_lower(certificate.common_name)):
-        names = [certificate.common_name]
+    common_name = certificate.common_name
+    if common_name is not None and not certificate.has_alternatives and _DNS_NAME.fullmatch(ascii_lower(common_name)):
+        names = [common_name]
     return Identities(
         frozenset(canonical(name) for name in names if numeric(name) is None),
         frozenset(certificate.addresses).union(address for host in hosts if (address := numeric(host)) is not None),
