@@ -14,9 +14,12 @@ from ringback.message.parser import parse_datagram
 from ringback.server.access import Access
 from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains
+from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
 from ringback.server.proxy.routing import Reject
+from ringback.server.security import SecurityLog
 from ringback.server.users import Users
+from ringback.transport.tls.identity import NOBODY
 from tests.server.party import DOMAIN, simulated
 from tests.server.proving import PASSWORD, answer_to, answering, challenged, guarded, guest, prove
 
@@ -88,7 +91,17 @@ async def test_a_thousand_names_find_nobody() -> None:
 def access_of(users: Users) -> Access:
     domains = Domains([DOMAIN], [Endpoint("UDP", "192.0.2.100", 5060)])
     location = Location(None, clock=lambda: 0.0)
-    return Access(users, domains, location, AccessConfig(), prove=lambda *_: None, is_spiral=lambda *_: False)
+    return Access(
+        users,
+        domains,
+        location,
+        Gruus(b"key"),
+        AccessConfig(),
+        prove=lambda *_: None,
+        is_spiral=lambda *_: False,
+        peer=lambda _: NOBODY,
+        security=SecurityLog(),
+    )
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
