@@ -7,6 +7,7 @@ import pytest
 from ringback.message.derive import cancel_of
 from ringback.message.message import Response
 from ringback.server.config import AccessConfig, RelayConfig
+from ringback.server.proxy.routing import Location
 from tests.server.party import DOMAIN, SERVER, Dialog, House, simulated
 from tests.server.proving import (
     PASSWORD,
@@ -181,6 +182,18 @@ async def test_callers_of_other_domains_are_refused(from_: str) -> None:
         carol.ask("MESSAGE", f"sip:{DOMAIN}", from_=f"<{from_}>;tag=1")
         await carol.hears("403 MESSAGE")
         await bob.hears_nothing()
+
+
+@pytest.mark.parametrize("strangers", [False, True])
+@simulated
+async def test_a_user_without_a_phone_is_480_where_a_caller_may_know_who_is_a_user(strangers: bool) -> None:
+    async with guarded(access=AccessConfig(trusted=["192.0.2.1"], accept_strangers=strangers)) as house:
+        trunk, bob = await house.party("trunk"), await guest(house, "bob", "192.0.2.2")
+        for name, status in ((bob.name, 404 if strangers else 480), ("nobody", 404)):
+            for decision in (None, Location()):
+                house.server.core.determination.route = None if decision is None else lambda request, value=decision: value
+                trunk.ask("MESSAGE", f"sip:{name}@{DOMAIN}", from_="<sip:+4930123@elsewhere.example>;tag=1")
+                await trunk.hears(f"{status} MESSAGE")
 
 
 @pytest.mark.parametrize("trusted", ["192.0.2.1", "192.0.2.0/24", "0.0.0.0/0"])

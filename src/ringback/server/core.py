@@ -134,6 +134,8 @@ class ServerCore:
             )
         if users is not None:
             gruus.knows = users.knows
+            if not config.access.accept_strangers:
+                self.determination.retargeting.knows = users.knows
         self._mid_dialog = MidDialog(domains, location, flows, gruus)
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
         self.edge: Edge | None = None

@@ -71,7 +71,7 @@ class Determination:
         retargeting = self._standing_orders(config)
 
         def apply() -> None:
-            retargeting.forwarding = self.retargeting.forwarding
+            retargeting.forwarding, retargeting.knows = self.retargeting.forwarding, self.retargeting.knows
             self._file, self.route, self.retargeting = file, route, retargeting
             self.enum.suffixes = config.dns.enum
 
@@ -132,9 +132,10 @@ class Determination:
         """
         if isinstance(decision, Gateway):
             return self._gateways.forward(decision, request)
-        bindings = self.retargeting.bindings(decision.uri or request.uri_text, request)
+        uri = decision.uri or request.uri_text
+        bindings = self.retargeting.bindings(uri, request)
         if not bindings:
-            return Reject(404)
+            return self.retargeting.nobody(uri, request)
         return Forward(*bindings, one_by_one=decision.one_by_one, ring_for=decision.ring_for, recurse=decision.recurse)
 
     def _failed(self, error: Exception) -> Reject:

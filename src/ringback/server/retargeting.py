@@ -47,6 +47,8 @@ class Retargeting:
         self._enum = enum
         self.forwarding: Mapping[str, Forwarding] = {}
         """Whose calls go elsewhere, by address-of-record."""
+        self.knows: Callable[[str, str], bool] | None = None
+        """Whether a domain has a user of this name, where callers may learn that."""
 
     def decision(self, request: Request) -> Decision:
         """Where the request goes."""
@@ -85,12 +87,17 @@ class Retargeting:
             return self._forwarded(forwarding, bindings, place, request, before)
         return Forward(*bindings) if bindings else self._nobody(place, request)
 
+    def nobody(self, uri: str, request: Request) -> Reject:
+        """What is said where `bindings` gives none."""
+        return self._nobody(self._domains.place(uri), request)
+
     def _nobody(self, place: Place, request: Request) -> Reject:
-        """What is said where a user has no phone that a request may go to."""
+        """What is said where a user has no phone that a request may go to: 480 to wait for one, 404 that there is no such user (§16.5)."""
         if (place.is_sips or _is_secure(request)) and place.aor is not None and self._location.lookup(place.aor):
             # RFC 5630 §7.1: why, so that the caller need not try again.
             return Reject(480, headers=[("Warning", f'380 {place.domain} "SIPS Not Allowed"')])
-        return Reject(404)
+        is_away = self.knows is not None and self.knows(place.user or "", place.domain or "")
+        return Reject(480 if is_away else 404)
 
     def _uris(self, place: Place) -> Sequence[str]:
         """What ENUM makes of a telephone number that is nobody's here."""
@@ -174,7 +181,7 @@ class Retargeting:
             return _diverted(always, place, "unconditional")
         if not bindings:
             onward = forwarding.unregistered and self._sent_on([forwarding.unregistered], place, request, before)
-            return _diverted(onward, place, "unavailable") if onward else Reject(404)
+            return _diverted(onward, place, "unavailable") if onward else self._nobody(place, request)
         others = {"busy": forwarding.busy, "no_answer": forwarding.no_answer, "unregistered": forwarding.unregistered}
         else_: dict[int | str, Decision] = {}
         for condition, target in others.items():

@@ -257,7 +257,7 @@ def following(else_: Else | None, status: int, *, found_nobody: bool = False) ->
         found = else_.get(status)
     if found is None:
         for condition, statuses in CONDITIONS.items():
-            if status in statuses and condition in else_:
+            if status in statuses and condition in else_ and not found_nobody:
                 return else_[condition]
         if is_failure:
             found = else_.get("any")
