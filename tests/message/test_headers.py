@@ -153,7 +153,15 @@ def test_a_field_that_says_where_to_is_never_empty(name: str, read: str) -> None
     assert (caught.value.field, caught.value.reason) == (name, "no value")
 
 
-VALUES = {"via": "SIP/2.0/UDP a", "route": "<sip:a;lr>", "accept": "a/b", "accept-encoding": "gzip", "accept-language": "en"}
+VALUES = {
+    "via": "SIP/2.0/UDP a",
+    "route": "<sip:a;lr>",
+    "accept": "a/b",
+    "accept-contact": "*;audio",
+    "accept-encoding": "gzip",
+    "accept-language": "en",
+    "reject-contact": "*;audio",
+}
 
 
 @pytest.mark.parametrize("key", [key for key, field in FIELDS.items() if field.limit is not None])

@@ -141,6 +141,15 @@ class AgentCore:
             fields.append(("User-Agent", self.software))
         return Request(method, uri, fields)
 
+    def look_up(self, uri: str) -> None:
+        """Has the resolver ask where a URI leads, if it does not know: for a request that is soon to come."""
+        try:
+            if self.resolver.known(uri, self.loop.time()) is None:
+                self.resolver.ask(uri, lambda _: None)
+        except SipParseError:
+            # The request that is to come will say so.
+            return
+
     def begin(
         self,
         request: Request,

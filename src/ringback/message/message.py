@@ -274,7 +274,8 @@ class Response(Message):
             value = self.headers.value("Retry-After")
         except SipParseError:
             return None
-        return None if value is None else int(value.seconds)
+        seconds: int | None = None if value is None else value.seconds
+        return seconds
 
     def copy(self) -> Self:
         """An independent copy."""

@@ -84,6 +84,8 @@ class Session:
         """The info packages the peer takes (Recv-Info); None where it knows of none, or has not said."""
         dialog.begin(self)
         core.dialogs.add(dialog)
+        # Where the peer is, is known by the time that a request has to go there: the ACK of its 2xx, a BYE.
+        core.look_up(dialog.next_hop)
 
     def learn(self, message: Request | Response) -> None:
         """Takes the peer's Allow and Supported, where a message has them (§20.5, §20.37)."""

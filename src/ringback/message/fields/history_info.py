@@ -6,6 +6,7 @@ from typing import Self
 from ringback.message.errors import SipParseError
 from ringback.message.fields.name_addr import NameAddr, parse_bracketed
 from ringback.message.fields.privacy import Privacy
+from ringback.message.grammar import ascii_lower
 from ringback.message.uri import SipUri
 
 # index-val = number *("." number); number = [ %x31-39 *DIGIT ] DIGIT
@@ -41,7 +42,7 @@ class HistoryInfo(NameAddr):
         if not isinstance(uri, SipUri):
             return False
         try:
-            return any(name.lower() == "privacy" and "history" in Privacy.parse(value) for name, value in uri.headers)
+            return any(ascii_lower(name) == "privacy" and "history" in Privacy.parse(value) for name, value in uri.headers)
         except SipParseError:
             return False
 
