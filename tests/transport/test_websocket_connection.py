@@ -185,6 +185,16 @@ async def test_one_address_has_so_many_connections() -> None:
 
 
 @pytest.mark.asyncio
+async def test_connections_of_one_address_count_together_whatever_they_speak() -> None:
+    async with party("TCP", "WS", limits=StreamLimits(per_address=2, sweep=0.02)) as (server, [tcp, ws]):
+        with peer(tcp.port) as one, peer(ws.port) as two, peer(ws.port) as three:
+            await write(one, options("1"))
+            await shaken(two)
+            assert await read_to_end(three) == b""
+        assert server.transports.counts.refused == 1
+
+
+@pytest.mark.asyncio
 async def test_behind_a_trusted_proxy_each_browser_has_its_own_address() -> None:
     limits = StreamLimits(per_address=2, sweep=0.02)
     async with party("WS", limits=limits, websocket=WebSocketRules(trusted_proxies=(ip_network("127.0.0.1"),))) as (server, [endpoint]):

@@ -7,7 +7,6 @@ import errno
 import itertools
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
@@ -61,7 +60,7 @@ class TcpTransport:
         self._connections: dict[int, Connection] = {}  # all of them, until they are lost
         self._by_number: dict[int, Connection] = {}  # those that can be sent to
         self._by_peer: dict[Peer, Connection] = {}
-        self._per_address: Counter[str | bytes] = Counter()
+        self._per_address = user.per_address
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None

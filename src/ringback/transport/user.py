@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from ringback.address import Flow
@@ -54,7 +55,8 @@ class TransportUser:
     """
 
     __slots__ = (
-        "batch_ended", "closed", "complain", "counts", "failed", "message_limits", "pings", "received", "tls", "udp_round", "websocket",
+        "batch_ended", "closed", "complain", "counts", "failed", "message_limits", "per_address", "pings", "received", "tls", "udp_round",
+        "websocket",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +77,8 @@ class TransportUser:
         self.message_limits = message_limits
         self.complain = Complaints(report)
         self.tls = tls
+        self.per_address: Counter[str | bytes] = Counter()
+        """Connections accepted from each address, over whatever transport."""
         self.udp_round = 0.0
         self.websocket = websocket
         self.pings: dict[int | bytes, Answered] = {}

@@ -30,7 +30,9 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     half_open_per_source: Annotated[
         Count, Meta(description="INVITEs without a final answer from one address that is not authenticated; 503 above.")
     ] = 20
-    tcp_connections_per_source: Annotated[Count, Meta(description="Connections from one IPv4 address or IPv6 /64.")] = _STREAM.per_address
+    tcp_connections_per_source: Annotated[
+        Count, Meta(description="Connections from one IPv4 address or IPv6 /64, over TCP, TLS and WebSocket together.")
+    ] = _STREAM.per_address
     tcp_first_request_seconds: Annotated[Seconds, Meta(description="A new connection without a whole message is closed.")] = (
         _STREAM.first_request
     )
