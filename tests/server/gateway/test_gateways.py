@@ -177,7 +177,7 @@ async def test_no_way_to_a_trunk_is_as_good_as_a_503() -> None:
         alice.ask("MESSAGE")
         await alice.hears("200 MESSAGE")
         assert asyncio.get_running_loop().time() - began < 1
-        assert said(house) == [f"gateway pstn: sip:{ONE} failed (503 Service Unavailable): left out for 60 s"]
+        assert said(house) == [f"gateway pstn: sip:{ONE} failed (503 Cannot Be Reached): left out for 60 s"]
 
 
 @simulated

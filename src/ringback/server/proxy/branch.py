@@ -214,7 +214,7 @@ class Branch:
         alternatives = self.destination.alternatives
         if alternatives and not (context.is_answered or self.is_cancelled):
             if self.destination.ended is not None:
-                self.tell(response or context.proxy.own_response(context.transaction, status), now)
+                self.tell(response or context.made_up(status), now)
             self.destination = alternatives[0]._replace(alternatives=(*alternatives[1:], *alternatives[0].alternatives))
             self.targets = self.switched = None
             self._try_again(now)

@@ -129,7 +129,11 @@ class ResponseContext:
         else:
             if self.trail is not None:
                 self.trail.heard(branch, status)
-            self._store(branch, self.proxy.own_response(self.transaction, status), now)
+            self._store(branch, self.made_up(status), now)
+
+    def made_up(self, status: int) -> Response:
+        """What a target is taken to have answered that did not answer (§16.7, §16.9)."""
+        return self.proxy.own_response(self.transaction, status, "Cannot Be Reached" if status == 503 else None)
 
     def response_received(self, branch: Branch, response: Response, now: float) -> None:
         """§16.7 items 2 to 6 for one response."""
