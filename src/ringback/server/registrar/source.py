@@ -42,6 +42,9 @@ def check_source(uri: Uri, source: str, domains: Domains) -> None:
 
 def check_loop(uri: SipUri, aor: str, domains: Domains, gruus: Gruus) -> None:
     """Refuses a Contact that leads back to its own address-of-record, as that or as a GRUU of it (403, RFC 5627 §5.1)."""
+    if uri.headers_text is not None:
+        # It asks for a way of its own, a Route for one (RFC 4475 §3.3.14); should it come back, that is a loop like any other.
+        return
     place = domains.place(str(uri))
     # A phone at another port of a domain's own host is no user of the domain.
     is_ours = domains.is_own_address(uri) if place.address is not None or uri.port is not None else place.is_served
