@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ringback.server.config import AccessConfig
 from tests.server.party import DOMAIN, House, Party, simulated
 from tests.server.proving import PASSWORD, prove
 
@@ -48,3 +51,22 @@ async def test_who_says_to_nobody_who_it_is_stays_outside() -> None:
         carol.ask("MESSAGE", from_=NOBODY, extra="P-Preferred-Identity: <sip:x@elsewhere.example>")
         await carol.hears("403 MESSAGE")
         await bob.hears_nothing()
+
+
+@pytest.mark.parametrize("who", ["a user", "a stranger", "a trusted peer"])
+@simulated
+async def test_only_a_trusted_peer_says_who_calls_beside_from(who: str) -> None:
+    access = AccessConfig(trusted=["192.0.2.1"] if who == "a trusted peer" else [], accept_strangers=who == "a stranger")
+    said = {"P-Asserted-Identity": f'"The Boss" <sip:boss@{DOMAIN}>', "Remote-Party-ID": f"<sip:boss@{DOMAIN}>;party=calling"}
+    extra = "\n".join(f"{name}: {value}" for name, value in said.items())
+    async with House(auth="digest", access=access) as house:
+        carol, bob = await cast(house)
+        if who == "a user":
+            await prove(carol, carol.request("MESSAGE", extra=extra))
+        else:
+            carol.ask("MESSAGE", from_="<sip:carol@elsewhere.example>;tag=1", extra=extra)
+        got = await bob.hears("MESSAGE")
+        for name, value in said.items():
+            assert got.headers.texts(name) == ([value] if who == "a trusted peer" else [])
+        bob.reply(got, 200)
+        await carol.hears("200 MESSAGE")

@@ -30,6 +30,8 @@ from ringback.server.users import Users
 from ringback.transport.tls import Identities
 
 _FOREIGN = "Caller Is of No Domain Served Here"
+# What only servers say of a caller; the second is what came before the first, and phones show either.
+_ASSERTIONS = frozenset(("p-asserted-identity", "remote-party-id"))
 
 
 def _trusts(networks: list[IPv4Network | IPv6Network]) -> Callable[[str], bool]:
@@ -119,6 +121,7 @@ class Access:
         if caller.domain is None:
             if place.domain is not None and "route" not in request.headers.keys:
                 if self._config.accept_strangers or self._is_of_peer(caller, flow):
+                    self.consume(request, flow.host)
                     return None
                 if self._config.guests:
                     return self._refusal_of_guest(place.domain, request, flow, now)
@@ -152,7 +155,7 @@ class Access:
         if not verdict.is_accepted:
             return self._challenge(protection, verdict, flow, 407, "Proxy-Authenticate", now)
         self._prove(flow.host, now)
-        self.consume(request)
+        self.consume(request, flow.host)
         return None
 
     def refusal_within_dialog(self, request: Request, flow: Flow, now: float) -> Reject | None:
@@ -176,10 +179,17 @@ class Access:
         verdict = self._verdict(self._protection(party.domain), request, flow, "Proxy-Authorization", now)
         return verdict.is_accepted and verdict.user == party.user
 
-    def consume(self, request: Request) -> None:
-        """Takes credentials for the caller's realm out of a request, a guest's for any of ours: nobody after us needs them (§22.3)."""
+    def consume(self, request: Request, host: str) -> None:
+        """Takes out of a request from a host what is for us alone, and who its sender claims to be beside From, unless he is trusted.
+
+        Credentials for the caller's realm, a guest's for any of ours, nobody after us needs (§22.3).
+        """
         headers = request.headers
         realm = self._caller(request).domain
+        if not (_ASSERTIONS.isdisjoint(headers.keys) or self._is_trusted(host)):
+            # RFC 3325 §5: From has been proven, and this has not.
+            for name in _ASSERTIONS:
+                headers.remove(name)
         if "p-preferred-identity" in headers.keys:
             # RFC 3325 §5: it was for us; whoever comes after us would learn who wants to stay unknown.
             headers.remove("P-Preferred-Identity")
@@ -207,7 +217,7 @@ class Access:
         self._prove(flow.host, now)
         if verdict.user != caller.user:
             return Reject(403, "From Is Another User")
-        self.consume(request)
+        self.consume(request, flow.host)
         return None
 
     def _protection(self, realm: str) -> Protection:

@@ -367,7 +367,7 @@ class ServerCore:
         if standing == AT_HOME or access is None or access.takes_ack(request, flow, now):
             if access is not None:
                 # An ACK repeats what its INVITE had for us (§22.1); that has been read.
-                access.consume(request)
+                access.consume(request, flow.host)
             place, may_lead, down = self._way_within(request, place, proof, flow.host)
             self.proxy.forward_ack(request, flow, place, may_lead, now, down)
 

@@ -360,7 +360,7 @@ class Proxy:
         request = transaction.request
         preprocess(request, transaction.flow.endpoint, self._domains, self._record_route)
         if self._access is not None:
-            self._access.consume(request)
+            self._access.consume(request, transaction.flow.host)
         return request
 
     def answered(self, context: ResponseContext) -> None:
