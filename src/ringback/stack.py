@@ -141,18 +141,18 @@ class Stack:
                 send(data, flow)
                 if observer is not None:
                     observer("out", data, flow, None)
-        deadline = layer.next_deadline()
-        later = self.core.next_deadline()
-        if deadline is None or (later is not None and later < deadline):
-            deadline = later
-        if deadline is None:
-            return
-        deadline = max(deadline, self._last_ring + _SHORTEST_ALARM)
         # An alarm that rings too early costs one look; only one that would ring too late must be set anew.
+        soonest = self._last_ring + _SHORTEST_ALARM
+        if self._alarm_time <= soonest:
+            return
+        deadline = layer.deadline
+        later = self.core.next_deadline()
+        if later is not None and later < deadline:
+            deadline = later
         if deadline < self._alarm_time:
             if self._alarm is not None:
                 self._alarm.cancel()
-            self._alarm_time = deadline
+            self._alarm_time = deadline = max(deadline, soonest)
             self._alarm = self._loop.call_at(deadline, self._ring)
 
     def _other_way(self, data: bytes, flow: Flow) -> Flow:

@@ -440,7 +440,7 @@ class ServerCore:
 
     def next_deadline(self) -> float | None:
         """When the next of them is due."""
-        deadline = self.proxy.next_deadline()
+        deadline = self.proxy.timers.next_deadline()
         if self.edge is None:
             return deadline
         return min((at for at in (deadline, self.edge.phones.next_deadline()) if at is not None), default=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ringback.message.message import Request
@@ -111,7 +112,8 @@ class Determination:
         except _NotYetKnownError as missing:
             if asked >= _MOST_NUMBERS:
                 return Reject(503, "Number Lookup Failed")
-            self.enum.ask(missing.number, lambda _: self._run(lambda now: self._asked(request, decided, asked + 1, now)))
+            asking_again = partial(self._asked, request, decided, asked + 1)
+            self.enum.ask(missing.number, lambda _: self._run(asking_again))
             return None
 
     def _asked(self, request: Request, decided: Callable[[Decision, float], None], asked: int, now: float) -> None:

@@ -10,13 +10,13 @@ ONE, TWO, THREE = (Target("UDP", f"192.0.2.{number}", 5060) for number in (1, 2,
 
 def test_what_failed_comes_last_and_the_longest_ago_first() -> None:
     failures = Failures()
-    assert not failures
+    assert not failures.until
     failures.failed(TWO, 0.0, None)
     failures.failed(ONE, 1.0, None)
     assert failures.last([ONE, TWO, THREE], 2.0) == [THREE, TWO, ONE]
     assert failures.last([ONE, TWO, THREE], 30.5) == [TWO, THREE, ONE]
     assert failures.last([ONE, TWO, THREE], 31.0) == [ONE, TWO, THREE]
-    assert not failures, "what is over costs nothing more"
+    assert not failures.until, "what is over costs nothing more"
 
 
 def test_a_server_is_known_by_transport_address_and_port() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ringback.address import Flow, Target
@@ -141,7 +142,7 @@ class Branch:
                 self._send_down(destination.flow, copy, uri, now)
                 return
             if self.targets is None:
-                targets = context.proxy.targets_of(hop, now, lambda found, later: self._resolved(copy, uri, found, later))
+                targets = context.proxy.targets_of(hop, now, partial(self._resolved, copy, uri))
                 if targets is None:
                     return
                 self.targets = targets.copy()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, Union, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from ringback.message.errors import SipParseError
 from ringback.message.uri import AnyUri, SipUri, TelUri, parse_uri
+from ringback.server.location.binding import Binding
 
 if TYPE_CHECKING:
     from ringback.address import Flow
     from ringback.message.message import Request, Response
-    from ringback.server.location.binding import Binding
 
 Uri = SipUri | TelUri | AnyUri
 
@@ -42,17 +42,17 @@ class Destination(NamedTuple):
         return not (self.aor or self.route or self.flow)
 
 
-Target: TypeAlias = Union[str, Uri, "Binding", Destination]
+Target: TypeAlias = str | Uri | Binding | Destination
 
 
 def destination(target: Target) -> Destination:
     """A target of a decision as a destination; a binding brings its Path and its flow."""
     if isinstance(target, Destination):
         return target
-    if not hasattr(target, "contact"):
-        return Destination(str(target))
-    binding = cast("Binding", target)
-    return Destination(binding.contact, binding.route, binding.flow or None, aor=binding.aor, has_gruu=bool(binding.instance))
+    if isinstance(target, Binding):
+        route = target.route if target.path else ()
+        return Destination(target.contact, route, target.flow or None, aor=target.aor, has_gruu=target.instance != "")
+    return Destination(str(target))
 
 
 def is_at_gruu(request: Request, destination: Destination) -> bool:

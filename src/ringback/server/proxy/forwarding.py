@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ringback.address import Flow
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, parse_uri
@@ -103,7 +102,7 @@ def forwarded(request: Request, uri: str, max_breadth: int, record_routes: Seque
     return head + request.body if request.body else head
 
 
-def frame(response: Response, flow: Flow) -> None:
-    """Gives a response its Content-Length where its end cannot be told without (§20.14): datagrams and WebSockets need none, streams do."""
-    if flow.endpoint.is_reliable and "content-length" not in response.headers:
+def frame(response: Response) -> None:
+    """Gives a response its Content-Length: over a stream its end cannot be told without (§20.14). Datagrams need none."""
+    if "content-length" not in response.headers:
         response.headers.append("Content-Length", len(response.body))

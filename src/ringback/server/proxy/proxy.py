@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ringback.address import Endpoint, Flow, Target
@@ -172,7 +173,7 @@ class Proxy:
             return
         decision = self.reach.target_of(request, event.flow, place)
         if decision is None:
-            decision = self._determine(request, lambda later, then: self._decided(context, later, request, place, then))
+            decision = self._determine(request, partial(self._decided, context, request, place))
             if decision is None:
                 self.keep(context, None, now)
                 return
@@ -181,7 +182,7 @@ class Proxy:
         else:
             context.follow(decision, request, now)
 
-    def _decided(self, context: ResponseContext, decision: Decision, request: Request, place: Place, now: float) -> None:
+    def _decided(self, context: ResponseContext, request: Request, place: Place, decision: Decision, now: float) -> None:
         """Takes a decision that took its time. Who has heard 100 meanwhile does not ask again: that must be remembered."""
         if self.stateless.takes(decision, place) and not (context.is_answered or context.transaction.response):
             context.transaction.user = None
@@ -219,11 +220,11 @@ class Proxy:
         except SipParseError:
             return
         if targets is None:
-            self.resolver.ask(hop, lambda found: self._stack.run(lambda _: self._send_ack(copy, uri, found, flow, way)))
+            self._ask(hop, partial(self._send_ack, copy, uri, flow, way))
         else:
-            self._send_ack(copy, uri, targets, flow, way)
+            self._send_ack(copy, uri, flow, way, targets, now)
 
-    def _send_ack(self, copy: Request, uri: str, targets: list[Target], flow: Flow, may_lead: MayLead) -> None:
+    def _send_ack(self, copy: Request, uri: str, flow: Flow, may_lead: MayLead, targets: list[Target], _now: float) -> None:
         if targets and may_lead(targets[0].host):
             breadth = self.breadth(copy)
             branch = f"z9hG4bK{self._token()}"
@@ -301,8 +302,11 @@ class Proxy:
         """Where a URI leads; None where that must be asked: then `later(targets, now)` is called."""
         targets = self.resolver.known(uri, now)
         if targets is None:
-            self.resolver.ask(uri, lambda found: self._stack.run(lambda then: later(found, then)))
+            self._ask(uri, later)
         return targets
+
+    def _ask(self, uri: str, later: Later) -> None:
+        self.resolver.ask(uri, lambda found: self._stack.run(lambda now: later(found, now)))
 
     def send(self, copy: Request, uri: str, way: Target | Flow, branch: Branch, now: float, *, any_size: bool) -> ClientTransaction | None:
         """Forwards a copy in a client transaction of its own (§16.6 items 8 to 10); None where there is no way to the target."""
@@ -310,33 +314,33 @@ class Proxy:
         text = f"z9hG4bK{self._token()}"
         if context.loop_hash is not None:
             text += LOOP_SEPARATOR + context.loop_hash
-        came = context.transaction.flow.endpoint
-        dialog = context.begins
-        edge = self._edge
-
-        def render(via: str, goes: Endpoint) -> bytes:
-            if dialog is None:
-                path = () if edge is None or copy.method != "REGISTER" else edge.path(copy, context.transaction.flow, goes)
-                return forwarded(copy, uri, branch.breadth, path, via)
-            callee = way.host
-            if isinstance(way, Target):
-                if goes.transport != way.transport:
-                    # Only this one request was too large for datagrams (§18.1.1).
-                    goes = came
-            else:
-                callee = party(callee, self._flows.name(way))
-            stays = self.stays or is_at_gruu(copy, branch.destination)
-            lines = self._record_route.lines(dialog, callee, came, goes, is_sips=is_for_sips(copy, uri), is_wanted=stays)
-            return forwarded(copy, uri, branch.breadth, lines, via)
-
+        render = partial(self._octets, branch, copy, uri, way)
         if isinstance(way, Flow):
             flow, octets = way, render(way.endpoint.via + text, way.endpoint)
         else:
-            addressed = self._stack.address(way, text, render, came, any_size=any_size)
+            addressed = self._stack.address(way, text, render, context.transaction.flow.endpoint, any_size=any_size)
             if addressed is None:
                 return None
             flow, octets = addressed
         return self._stack.layer.forward(copy.method, text, octets, flow, now, branch)
+
+    def _octets(self, branch: Branch, copy: Request, uri: str, way: Target | Flow, via: str, goes: Endpoint) -> bytes:
+        """The copy as it leaves by the endpoint `goes`: with our Via, and our Record-Route where it may begin a dialog."""
+        context = branch.context
+        flow = context.transaction.flow
+        if context.begins is None:
+            path = () if self._edge is None or copy.method != "REGISTER" else self._edge.path(copy, flow, goes)
+            return forwarded(copy, uri, branch.breadth, path, via)
+        callee = way.host
+        if isinstance(way, Flow):
+            callee = party(callee, self._flows.name(way))
+        elif goes.transport != way.transport:
+            # Only this one request was too large for datagrams (§18.1.1).
+            goes = flow.endpoint
+        stays = self.stays or is_at_gruu(copy, branch.destination)
+        is_sips = is_for_sips(copy, uri)
+        lines = self._record_route.lines(context.begins, callee, flow.endpoint, goes, is_sips=is_sips, is_wanted=stays)
+        return forwarded(copy, uri, branch.breadth, lines, via)
 
     def send_on(self, request: Request, flow: Flow, user: object, now: float) -> None:
         """Sends a request the way another went (§9.1: CANCEL follows its INVITE)."""
@@ -344,7 +348,8 @@ class Proxy:
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Sends a response upstream through the server transaction."""
-        frame(response, transaction.flow)
+        if transaction.flow.endpoint.is_reliable:
+            frame(response)
         self._stack.layer.respond(transaction, response, now)
 
     def own_response(self, transaction: ServerTransaction, status: int, reason: str | None = None, *, tag: str | None = None) -> Response:
@@ -375,7 +380,3 @@ class Proxy:
             branch.kept_silent(now)
         for branch in self.timers.take_due(now):
             branch.context.time_is_up(branch, now)
-
-    def next_deadline(self) -> float | None:
-        """When a branch's time is up next."""
-        return self.timers.next_deadline()

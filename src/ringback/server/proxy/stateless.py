@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ringback.stack import Stack
     from ringback.transaction.transaction import ServerTransaction
 
+_LEADING = (Forward, Location, Gateway)
+
 # Where the source of a request is not plain from its Via, the parameter of ours that has it.
 _WAY = "way"
 
@@ -105,7 +107,7 @@ class StatelessProxy:
 
     def takes(self, decision: Decision, place: Place) -> bool:
         """Whether a decision for a Request-URI is followed without state: the domain's mode, or the decision, says so."""
-        return place.mode == STATELESS or (isinstance(decision, Forward | Location | Gateway) and decision.stateless)
+        return place.mode == STATELESS or (isinstance(decision, _LEADING) and decision.stateless)
 
     def is_within(self, request: Request) -> bool:
         """Whether a request within a dialog is of a domain that keeps no state: its Request-URI names a device, so its parties tell."""
@@ -339,7 +341,8 @@ class StatelessProxy:
             flow = self._way_back(token, below)
             if flow is None:
                 return
-            frame(response, flow)
+            if flow.endpoint.is_reliable:
+                frame(response)
         except SipParseError:
             return
         self._stack.layer.outgoing.append((response.to_bytes(), flow))

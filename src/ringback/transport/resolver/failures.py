@@ -26,15 +26,13 @@ def _server(target: Target) -> _Server:
 class Failures:
     """Until when which servers come last."""
 
-    __slots__ = ("_latest", "_rests", "_until")
+    __slots__ = ("_latest", "_rests", "until")
 
     def __init__(self) -> None:
-        self._until: dict[_Server, float] = {}
+        self.until: dict[_Server, float] = {}
+        """The time for each, in the order they failed; empty where none did of late: then nobody need ask."""
         self._rests: dict[_Server, float] = {}
         self._latest = 0.0
-
-    def __bool__(self) -> bool:
-        return bool(self._until)
 
     def failed(self, target: Target, now: float, retry_after: float | None) -> bool:
         """Remembers a failure: for 30 s, or as long as a 503's Retry-After says (a minute at most); gives whether that is news."""
@@ -43,11 +41,11 @@ class Failures:
         if retry_after is not None:
             until = self._rests[server] = now + min(retry_after, LONGEST_REST)
         # Last in, last to be forgotten.
-        before = self._until.pop(server, 0.0)
-        self._until[server] = max(until, before)
+        before = self.until.pop(server, 0.0)
+        self.until[server] = max(until, before)
         self._latest = max(self._latest, until)
-        if len(self._until) > _MOST:
-            self._forget(next(iter(self._until)))
+        if len(self.until) > _MOST:
+            self._forget(next(iter(self.until)))
         return before <= now
 
     def succeeded(self, target: Target) -> None:
@@ -55,7 +53,7 @@ class Failures:
         self._forget(_server(target))
 
     def _forget(self, server: _Server) -> None:
-        self._until.pop(server, None)
+        self.until.pop(server, None)
         self._rests.pop(server, None)
 
     def rest(self, target: Target, now: float) -> float | None:
@@ -66,13 +64,13 @@ class Failures:
     def last(self, targets: Sequence[Target], now: float) -> list[Target]:
         """The targets, those that failed behind the others, the one that may be well again soonest first."""
         if self._latest <= now:
-            self._until.clear()
+            self.until.clear()
             self._rests.clear()
         well = []
         failed = []
         for target in targets:
             server = _server(target)
-            until = self._until.get(server)
+            until = self.until.get(server)
             if until is None:
                 well.append(target)
             elif until <= now:

@@ -83,7 +83,7 @@ class Resolver:
         targets = known.value.fixed
         if targets is None:
             targets = known.value.targets(self._chance)
-        return self._failures.last(targets, now) if self._failures else targets
+        return self._failures.last(targets, now) if self._failures.until else targets
 
     def stable(self, text: str, key: str, now: float) -> list[Target] | None:
         """As `known`, but in an order that depends on the records and `key` alone: so a stateless proxy has one server for a transaction.
@@ -134,7 +134,7 @@ class Resolver:
 
         def found(way: Way) -> None:
             targets = way.targets(self._chance)
-            resolved(self._failures.last(targets, loop.time()) if self._failures else targets)
+            resolved(self._failures.last(targets, loop.time()) if self._failures.until else targets)
 
         self._ways.ask(Hop.of(text), found)
 
@@ -180,12 +180,12 @@ class Resolver:
 
     def succeeded(self, target: Target) -> None:
         """Takes note that a server has answered."""
-        if self._failures:
+        if self._failures.until:
             self._failures.succeeded(target)
 
     def rest(self, target: Target, now: float) -> float | None:
         """For how many seconds yet a server asked to be left alone (RFC 3261 §21.5.4): it should get no request outside dialogs."""
-        return self._failures.rest(target, now) if self._failures else None
+        return self._failures.rest(target, now) if self._failures.until else None
 
     def turn_to(self, questions: Questions | None, patience: float) -> None:
         """Puts every question anew, and to somebody else or with other settings; what is known stands in where nobody answers."""
