@@ -1,4 +1,4 @@
-"""Forty ways in which name servers and their records are not as they should be (RFC 3263, RFC 2782, RFC 3403).
+"""T19: forty ways in which name servers and their records are not as they should be (RFC 3263, RFC 2782, RFC 3403).
 
 Each is served on loopback by a server that does so; what a URI leads to all the same is the row's last column.
 """
