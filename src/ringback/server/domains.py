@@ -38,7 +38,9 @@ def scope_of(host: str) -> str:
 class Place:
     """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
-    __slots__ = ("address", "aor", "domain", "gr", "is_here", "is_served", "is_sips", "mode", "names_user", "scope", "uri", "user")
+    __slots__ = (
+        "address", "aor", "domain", "gr", "is_here", "is_served", "is_sips", "is_user", "mode", "names_user", "scope", "uri", "user",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -71,6 +73,8 @@ class Place:
         self.scope = scope_of(host)
         self.address = numeric_host(host)
         """Where the URI itself leads, if its host is numeric."""
+        self.is_user = False
+        """Whether it is a user of ours, for the location service to resolve, rather than a device's address."""
 
 
 def reaches(source: str, scope: str) -> bool:
@@ -149,14 +153,19 @@ class Domains:
         if not isinstance(uri, SipUri):
             return Place(uri, None, None, True, mode=self._mode)
         names_user = uri.user_text is not None
-        if self.is_own_address(uri):
+        is_own = self.is_own_address(uri)
+        if is_own:
             host = self.names[0] if self.names else uri.host
         elif not self.names or uri.host in self.names:
             host = uri.host
         else:
             return Place(uri, None, None, names_user, mode=self._mode)
-        is_here = not names_user and self.is_ours(uri)
-        return Place(uri, host, uri.user if names_user else None, names_user, is_here, self._modes.get(host, self._mode))
+        is_ours = is_own or uri.host in self.names
+        is_here = is_ours and not names_user
+        place = Place(uri, host, uri.user if names_user else None, names_user, is_here, self._modes.get(host, self._mode))
+        # Where a domain is an address, devices at other ports of that address are no users of it.
+        place.is_user = names_user and (is_ours if place.address is None else is_own)
+        return place
 
     def __repr__(self) -> str:
         own = ", ".join(host_port(host, port) for host, port in sorted(self.own))

@@ -80,10 +80,11 @@ def forwarded(request: Request, uri: str, max_breadth: int, record_routes: Seque
     headers = request.headers
     keys = headers.keys
     lines = headers.lines.copy()
-    if "max-forwards" in keys:
-        lines[keys.index("max-forwards")] = f"Max-Forwards: {request.max_forwards - 1}"  # type: ignore[operator]  # it is there
-    else:
+    hops = request.max_forwards
+    if hops is None:
         lines.append(f"Max-Forwards: {MAX_FORWARDS}")
+    else:
+        lines[keys.index("max-forwards")] = f"Max-Forwards: {hops - 1}"
     if "max-breadth" in keys:
         lines[keys.index("max-breadth")] = f"Max-Breadth: {max_breadth}"
         if keys.count("max-breadth") > 1:

@@ -164,7 +164,7 @@ class Proxy:
         may_begin = may_begin_dialog(request.method)
         begins = (request.call_id, request.from_tag or "", self._party_of(request, event.flow)) if may_begin else None
         context = ResponseContext(self, transaction, is_invite=is_invite, breadth=breadth, begins=begins, loop_hash=own_hash)
-        if may_lead is not None and (down is not None or "route" in request.headers.keys or not self.reach.names_address_of_record(place)):
+        if may_lead is not None and (down is not None or "route" in request.headers.keys or not place.is_user):
             if down is None and self.stateless.is_used and self.stateless.is_within(request):
                 self.stateless.pass_on(context, request, may_lead, now)
             else:

@@ -71,24 +71,19 @@ class Reach:
             if place.scope and not may_lead(place.address or LOOPBACK):
                 return None
             place = self._domains.place(request.routes[0].uri_text)
-        elif self.names_address_of_record(place):
+        elif place.is_user:
             return may_lead
         if isinstance(place.uri, SipUri) and self._may_relay(place.uri):
             return anywhere
-        # A name is looked at again once it is resolved.
-        is_name = place.address is None and not place.scope
-        return may_lead if is_name or may_lead(place.address or LOOPBACK) else None
+        if place.address is None:
+            # A name is looked at again once it is resolved.
+            return may_lead if not place.scope or may_lead(LOOPBACK) else None
+        # An address leads nowhere else.
+        return anywhere if may_lead(place.address) else None
 
     def _may_relay(self, uri: SipUri) -> bool:
         """Whether a request may be sent to a URI of no domain of ours: also its maddr, if it has one, must be allowed."""
         return self.relays_to(uri.host) and (uri.maddr is None or self.relays_to(uri.maddr))
-
-    def names_address_of_record(self, place: Place) -> bool:
-        """Whether the remote target of a dialog is a user of ours, for the location service to resolve, rather than a device's address."""
-        if place.aor is None or not isinstance(place.uri, SipUri):
-            return False
-        # Where a domain is an address, devices at other ports of that address are no users of it.
-        return self._domains.is_own_address(place.uri) if place.address is not None else self._domains.is_ours(place.uri)
 
     def owns(self, request: Request) -> bool:
         """Whether the Request-URI is of a domain served here, so that it is ours to say where its requests go."""
