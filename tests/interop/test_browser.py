@@ -185,7 +185,7 @@ def test_the_callee_says_no(stage: Stage, status: int, cause: str) -> None:
 def test_nobody_is_there(stage: Stage) -> None:
     alice = stage.phone("alice")
     alice.calls(uri("carol"))
-    assert alice.hears("failed") == "failed remote Not Found"
+    assert alice.hears("failed") == "failed remote Unavailable"
     alice.calls(uri("nobody"))
     assert alice.hears("failed") == "failed remote Not Found"
 
@@ -195,7 +195,7 @@ def test_a_page_that_is_closed_is_not_called(stage: Stage) -> None:
     bob.leave()
     patiently(lambda: stage.server.bindings() == 1, "the server has noticed that Bob's page is gone")
     alice.calls(uri("bob"))
-    assert alice.hears("failed") == "failed remote Not Found"
+    assert alice.hears("failed") == "failed remote Unavailable"
 
 
 def test_a_message_goes_from_page_to_page(stage: Stage) -> None:
