@@ -218,13 +218,14 @@ class ServerCore:
                 self._take_stray(event, now)
             return
         request = event.request
-        host = event.flow.host
-        if event.flow.endpoint is self.group:
+        flow = event.flow
+        host = flow.remote[0]
+        if flow.endpoint is self.group:
             self._hear_group(event, now)
             return
         try:
-            way_down = None if self.edge is None else self.edge.way_down(request, event.flow)
-            proof = self.proxy.preprocess(request, event.flow)
+            way_down = None if self.edge is None else self.edge.way_down(request, flow)
+            proof = self.proxy.preprocess(request, flow)
             standing = UNPROVEN
             if proof is not None and request.to_tag is not None:
                 standing = self.record_route.standing(proof, request, host)
@@ -233,17 +234,17 @@ class ServerCore:
             transaction = event.transaction
             if transaction is None:
                 if proof is not None and standing != UNPROVEN:
-                    self._pass_ack(request, event.flow, proof, standing, now)
+                    self._pass_ack(request, flow, proof, standing, now)
                 elif self.proxy.stateless.is_used and not self._uas.has_refused(request):
                     place = self.domains.place(request.uri_text)
-                    self.proxy.stateless.follow_stray(request, event.flow, None, place, None, now)
+                    self.proxy.stateless.follow_stray(request, flow, None, place, None, now)
                 return
             if request.method == "CANCEL":
                 if not self.proxy.cancel(event, now):
-                    self._follow_cancel(request, transaction, None if standing == UNPROVEN else proof, event.flow, now)
+                    self._follow_cancel(request, transaction, None if standing == UNPROVEN else proof, flow, now)
                 return
             place = self.domains.place(request.uri_text)
-            if place.is_sips and not event.flow.endpoint.is_secure:
+            if place.is_sips and not flow.endpoint.is_secure:
                 # §26.2.2: TLS on every hop. Who comes without has been led here by somebody who wanted it so, or has a setting wrong.
                 speaks_tls = any(endpoint.is_secure for endpoint in self.stack.ways.endpoints)
                 self._refuse(transaction, request, Reject(403, "SIPS Over TLS Only") if speaks_tls else Reject(416))
@@ -261,7 +262,7 @@ class ServerCore:
                 return
             refusal = None
             if standing == ELSEWHERE and self.access is not None:
-                refusal = self.access.refusal_within_dialog(request, event.flow, now)
+                refusal = self.access.refusal_within_dialog(request, flow, now)
             if refusal is not None:
                 self._refuse(transaction, request, refusal)
             elif not place.is_here or not self._is_for_us(event, transaction, place, now):
@@ -269,7 +270,7 @@ class ServerCore:
                 self.proxy.forward(event, place, may_lead, now, down)
         except ForgedToken:
             if self.edge is not None:
-                self.edge.report_forgery(event.flow, now)
+                self.edge.report_forgery(flow, now)
             if event.transaction is not None:
                 self._refuse(event.transaction, request, Reject(403, "Flow Token Is Not of This Server"))
         except FlowGone:

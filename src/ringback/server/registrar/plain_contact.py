@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Container
 from typing import ClassVar
 
 from ringback.address import DEFAULT_PORTS
-from ringback.message.uri import SipUri, Uri, parse_uri
+from ringback.message.uri import Uri, parse_uri
 
 # <sip:user@IPv4[:port]>[;expires=delta-seconds] with nothing escaped, no other parameter and no second Contact
 _plain = re.compile(
@@ -34,8 +34,9 @@ class PlainContact:
         return parse_uri(self.uri_text)
 
 
-def plain_contact(line: str, source: str, is_own_address: Callable[[SipUri], bool]) -> PlainContact | None:
-    """The Contact of a raw header line, if it is plain, at the numeric address `source` and not this server: it needs no further check.
+def plain_contact(line: str, source: str, own: Container[tuple[str, int]]) -> PlainContact | None:
+    """The Contact of a raw header line, if it is plain, at the numeric address `source` and not this server, whose hosts and ports are
+    `own`: it needs no further check.
 
     None where it takes the long way, which is all that None means.
     """
@@ -43,7 +44,7 @@ def plain_contact(line: str, source: str, is_own_address: Callable[[SipUri], boo
     if found is None:
         return None
     text, host, digits, expires = found.groups()
-    port = None if digits is None else int(digits)
-    if host != source or (port is not None and port > 65_535) or is_own_address(SipUri(host, port=port)):
+    port = DEFAULT_PORTS["UDP"] if digits is None else int(digits)
+    if host != source or port > 65_535 or (host, port) in own:
         return None
-    return PlainContact(text, DEFAULT_PORTS["UDP"] if port is None else port, None if expires is None else int(expires))
+    return PlainContact(text, port, None if expires is None else int(expires))

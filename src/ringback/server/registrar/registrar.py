@@ -100,8 +100,8 @@ class Registrar:
                 source = event.flow.host
                 live = [binding for binding in bindings if binding.expires_at > now]
                 plain = None
-                if headers.count("contact") == 1 and "path" not in headers.keys and event.flow.endpoint.transport in DIALLED:
-                    plain = plain_contact(line, source, self._domains.is_own_address)
+                if headers.keys.count("contact") == 1 and "path" not in headers.keys and event.flow.endpoint.transport in DIALLED:
+                    plain = plain_contact(line, source, self._domains.own)
                     if (
                         plain is not None
                         and plain.port != event.flow.port
@@ -127,7 +127,7 @@ class Registrar:
         if request.method != "REGISTER":
             raise Refused(405, headers=[("Allow", "REGISTER")])
         headers = request.headers
-        if "require" in headers:
+        if "require" in headers.keys:
             unknown = not_understood(request)
             if unknown:
                 raise Refused(420, headers=[("Unsupported", ", ".join(unknown))])
