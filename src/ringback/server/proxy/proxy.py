@@ -258,7 +258,7 @@ class Proxy:
         if context.is_invite:
             self._sources.opened(context.transaction.flow.host)
             if request is not None and not context.transaction.response:
-                self._stack.respond(context.transaction, trying(request), now)
+                self._stack.layer.respond(context.transaction, trying(request), now)
 
     def answer(
         self, transaction: ServerTransaction, request: Request, decision: Redirect | Reject, now: float, *, is_awaited: bool

@@ -135,13 +135,14 @@ class RecordRoute:
 
     def _sides(self, proof: str, request: Request) -> tuple[str | None, str]:
         """Which party of a dialog sends a request, and which one it is for; None and "" where that is not proven."""
-        given = proof[:_DIGEST_DIGITS].encode("utf-8", "surrogateescape")
-        hosts = proof[_DIGEST_DIGITS:]
+        if not proof.isascii():
+            return None, ""
+        given, hosts = proof[:_DIGEST_DIGITS], proof[_DIGEST_DIGITS:]
         call_id = request.call_id
         caller, _, callee = hosts.partition(_SEPARATOR)
         # Either party may send it: the caller's tag is the one in From, or the one in To.
         for tag, sender, other in ((request.from_tag, caller, callee), (request.to_tag, callee, caller)):
-            if tag is not None and hmac.compare_digest(self._digest(call_id, tag, hosts).encode(), given):
+            if tag is not None and hmac.compare_digest(self._digest(call_id, tag, hosts), given):
                 return sender, other
         return None, ""
 

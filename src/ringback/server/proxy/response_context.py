@@ -14,13 +14,13 @@ from ringback.server.proxy.branch import DONE, Branch, part
 from ringback.server.proxy.course import Course
 from ringback.server.proxy.destination import Destination
 from ringback.server.proxy.early_dialogs import note_early
+from ringback.server.proxy.reach import MayLead, anywhere
 from ringback.server.proxy.routing import Decision, Redirect, Reject
 from ringback.transaction.events import Event, TransactionTimedOut
 
 if TYPE_CHECKING:
     from ringback.address import Flow
     from ringback.server.proxy.proxy import Proxy
-    from ringback.server.proxy.reach import MayLead
     from ringback.server.proxy.trail import Trail
     from ringback.transaction.transaction import ServerTransaction
 
@@ -85,6 +85,7 @@ class ResponseContext:
         self.trail: Trail | None = None
         """What is told of the targets so far, where that is configured."""
         self.may_lead: MayLead | None = None
+        """Which addresses what was found may be, None where it may be any."""
         self.begins = begins
         self.breadth = breadth
         self._course: Course | None = None
@@ -115,7 +116,7 @@ class ResponseContext:
 
     def pass_on(self, request: Request, may_lead: MayLead, now: float, flow: Flow | str | None = None) -> None:
         """Forwards to the Request-URI alone, as within a dialog: to such addresses only, or down a flow."""
-        self.may_lead = may_lead
+        self.may_lead = None if may_lead is anywhere else may_lead
         branch = Branch(self, Destination(request.uri_text, flow=flow), self.breadth)
         self.branches.append(branch)
         branch.forward(request, now)
