@@ -107,7 +107,6 @@ class ServerCore:
             )
             location.swept = self._look_after_flows
             edge_phones.looked_after = self.keepalive.look
-        self._confine(config)
         self.stack = Stack(self, self.layer)
         self._uas = StatelessUas(self.layer, counts)
         enum = Enum(config.dns.enum, resolver.inquiry)
@@ -138,6 +137,7 @@ class ServerCore:
                 self.determination.retargeting.knows = users.knows
         self._mid_dialog = MidDialog(domains, location, flows, gruus)
         self.nat = Nat(domains, flows, location, is_on=config.nat.mode == "auto", is_open=users is None)
+        self._confine(config)
         self.edge: Edge | None = None
         """What makes this an edge proxy; None where it is none."""
         if config.edge.registrar is not None:
@@ -152,7 +152,7 @@ class ServerCore:
             sources=self.sources,
             determine=self.determination.determine,
             resolve=self.determination.resolve,
-            party_of=self._party_of,
+            party_of=self.nat.party,
             edge=self.edge,
             refuse=self._refuse,
             relays_to=_relays_to(config),
@@ -207,6 +207,7 @@ class ServerCore:
         # A Contact is where its owner is, unless its owner said who he is or the operator gave that up.
         is_open = not config.asks_passwords or config.access.accept_strangers
         self._is_confined = is_open and not config.registrar.foreign_contacts
+        self.nat.is_trusting = not self._is_confined
         # Who runs a routing function may forward without state before this run has done so.
         self._may_be_stateless = self.domains.is_stateless_anywhere or config.routing is not None
         self.layer.tells_strays = self._may_be_stateless or self.keepalive is not None
@@ -299,10 +300,6 @@ class ServerCore:
             # Nor does anybody say what is wrong with it.
             pass
         self.layer.abandon(transaction)
-
-    def _party_of(self, request: Request, flow: Flow) -> str:
-        """Who begins a dialog, as `RecordRoute` takes it."""
-        return self.nat.party(request, flow, is_trusted=not self._is_confined)
 
     def _take_stray(self, event: StrayResponseReceived, now: float) -> None:
         if self.keepalive is not None and self.keepalive.receive(event.response, event.flow, now):

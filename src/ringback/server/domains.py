@@ -39,7 +39,8 @@ class Place:
     """What a URI means here: `domain` is the domain served that it is of, else None; then `aor` is a user's key in the location service."""
 
     __slots__ = (
-        "address", "aor", "domain", "gr", "is_here", "is_served", "is_sips", "is_user", "mode", "names_user", "scope", "uri", "user",
+        "address", "aor", "domain", "gr", "is_here", "is_served", "is_sips", "is_user", "mode", "names_user", "number", "scope",
+        "uri", "user",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,8 @@ class Place:
         # §10.3 step 5: the key has no parameters and no escapes. sips and sip name one user (§19.1), and so do all ports of a domain.
         self.aor = None if domain is None or user is None else f"sip:{user}@{domain}"
         self.names_user = names_user
+        self.number = uri.digits if isinstance(uri, TelUri) else user
+        """Whom it calls, as routes and aliases see it: the user of a domain served, or the digits of a telephone number."""
         self.is_here = is_here
         self.gr: str | None = None
         """The value of its `gr` parameter, "" where that has none; None where the URI is no GRUU (RFC 5627)."""

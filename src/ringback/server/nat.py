@@ -44,6 +44,8 @@ class Nat:
         self._location = location
         self._is_on = is_on
         self._is_open = is_open
+        self.is_trusting = False
+        """Whether who begins a dialog may have a Contact at another place than his own."""
 
     def hides(self, contact: SipUri, via: Via, flow: Flow, *, is_trusted: bool) -> bool:
         """Whether who sent this Contact in a request with this Via over `flow` is reached only down that flow.
@@ -74,7 +76,7 @@ class Nat:
         uris = [contact.uri for contact in request.contacts if not isinstance(contact, Star)]
         return bool(uris) and all(isinstance(uri, SipUri) and self.hides(uri, request.via, flow, is_trusted=is_trusted) for uri in uris)
 
-    def party(self, request: Request, flow: Flow, *, is_trusted: bool) -> str:
+    def party(self, request: Request, flow: Flow) -> str:
         """Who sends a request that begins a dialog, as `RecordRoute` takes it: an address, with the flow where Contact leads nowhere."""
         host = flow.remote[0]
         line = request.headers.line("contact")
@@ -86,7 +88,9 @@ class Nat:
                 return host
             contact = request.contact
             uri = contact.uri if isinstance(contact, NameAddr) else None
-            if isinstance(uri, SipUri) and not self._domains.is_ours(uri) and self.hides(uri, request.via, flow, is_trusted=is_trusted):
+            if not isinstance(uri, SipUri) or self._domains.is_ours(uri):
+                return host
+            if self.hides(uri, request.via, flow, is_trusted=self.is_trusting):
                 return party(host, self._flows.name(flow))
         except SipParseError:
             # Its peer may refuse it; a proxy does not look at a Contact for its own sake (§16.3).

@@ -66,7 +66,7 @@ class Retargeting:
                 return Reject(404)
             phones = self._bindings(place, request)
             return Forward(*phones) if phones else Reject(480)
-        user, domain = _number(place), place.domain
+        user, domain = place.number, place.domain
         if user is None:
             return Reject(404)
         if self._aliases:
@@ -101,7 +101,7 @@ class Retargeting:
 
     def _uris(self, place: Place) -> Sequence[str]:
         """What ENUM makes of a telephone number that is nobody's here."""
-        number = _number(place)
+        number = place.number
         if self._enum is None or number is None or not is_global_number(number):
             return ()
         is_ours = place.aor is not None and (place.aor in self.forwarding or bool(self._location.lookup(place.aor)))
@@ -196,11 +196,6 @@ def _diverted(decision: Decision, place: Place, reason: str) -> Decision:
     if isinstance(decision, Forward | Gateway):
         decision.diverted = (*decision.diverted, (place.aor or str(place.uri), reason))
     return decision
-
-
-def _number(place: Place) -> str | None:
-    """Whom a URI calls, as routes and aliases see it: the user of a domain served, or the digits of a telephone number."""
-    return place.uri.digits if isinstance(place.uri, TelUri) else place.user if place.is_served else None
 
 
 def _is_secure(request: Request) -> bool:

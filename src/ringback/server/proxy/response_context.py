@@ -102,17 +102,14 @@ class ResponseContext:
 
     def follow(self, decision: Decision, request: Request, now: float) -> None:
         """Does what a decision says, and what it has for failures."""
-        self._on_course().follow(decision, request, now)
+        self._course = course = Course(self, self.breadth)
+        course.follow(decision, request, now)
 
     def decided(self, decision: Decision, request: Request, now: float) -> None:
         """The same for a decision that took its time; nothing happens where the caller gave up meanwhile."""
         if not self.is_answered:
-            self._on_course().decided(decision, request, now)
-
-    def _on_course(self) -> Course:
-        if self._course is None:
-            self._course = Course(self, self.breadth)
-        return self._course
+            self._course = course = self._course or Course(self, self.breadth)
+            course.decided(decision, request, now)
 
     def pass_on(self, request: Request, may_lead: MayLead, now: float, flow: Flow | str | None = None) -> None:
         """Forwards to the Request-URI alone, as within a dialog: to such addresses only, or down a flow."""
