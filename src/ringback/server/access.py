@@ -185,7 +185,9 @@ class Access:
         Credentials for the caller's realm, a guest's for any of ours, nobody after us needs (§22.3).
         """
         headers = request.headers
-        realm = self._caller(request).domain
+        if "proxy-authorization" in headers.keys:
+            # First of all: who the caller is, the last of these fields may say.
+            self._take_credentials(request)
         if not (_ASSERTIONS.isdisjoint(headers.keys) or self._is_trusted(host)):
             # RFC 3325 §5: From has been proven, and this has not.
             for name in _ASSERTIONS:
@@ -193,8 +195,10 @@ class Access:
         if "p-preferred-identity" in headers.keys:
             # RFC 3325 §5: it was for us; whoever comes after us would learn who wants to stay unknown.
             headers.remove("P-Preferred-Identity")
-        if "proxy-authorization" not in headers.keys:
-            return
+
+    def _take_credentials(self, request: Request) -> None:
+        headers = request.headers
+        realm = self._caller(request).domain
         realms = [realm] if realm is not None else self._domains.names if self._config.guests else ()
         texts = headers.texts("Proxy-Authorization")
         kept = [text for text in texts if not any(_is_of(text, one) for one in realms)]
