@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ringback.server.config import Config, ConfigError, EdgeConfig, RegistrarConfig
+from ringback.server.config import Config, ConfigError, EdgeConfig, NatConfig, RegistrarConfig
 from ringback.testing import Network
 from tests.server.party import Dialog, House, Party, simulated
 from tests.server.proving import PASSWORD, prove
@@ -18,14 +18,17 @@ INSIDE, OUTSIDE = "10.0.0.2", "203.0.113.1"
 
 
 @asynccontextmanager
-async def edge_and_registrar(forgets_after: float = 3_600, **config: Any) -> AsyncIterator[tuple[House, House]]:
-    """An edge proxy, and the registrar behind it with this configuration; a phone at 10.0.0.2 is behind a NAT."""
+async def edge_and_registrar(forgets_after: float = 3_600, keepalive: float = 0, **config: Any) -> AsyncIterator[tuple[House, House]]:
+    """An edge proxy, and the registrar behind it with this configuration; a phone at 10.0.0.2 is behind a NAT.
+
+    `keepalive` as the edge is configured: when a phone's turn comes is chance, and most wait for something else than OPTIONS.
+    """
     network = Network()
     network.nat(OUTSIDE, [INSIDE], timeout=forgets_after)
     before = EdgeConfig(registrar=f"sip:{REGISTRAR}")
     async with (
         House(network, host=REGISTRAR, waits=False, **config) as registrar,
-        House(network, host=EDGE, waits=False, edge=before) as edge,
+        House(network, host=EDGE, waits=False, edge=before, nat=NatConfig(keepalive=keepalive)) as edge,
     ):
         yield edge, registrar
 
@@ -212,7 +215,8 @@ def test_passwords_are_the_registrars() -> None:
 @simulated
 async def test_the_way_to_a_phone_that_knows_nothing_of_all_this_is_kept_open() -> None:
     """It was asked for its password through the edge, so it is where it says; the edge asks it every 25 seconds, as long as it is bound."""
-    async with edge_and_registrar(forgets_after=60, auth="digest", registrar=RegistrarConfig(path_unasked=True)) as (edge, registrar):
+    unasked = RegistrarConfig(path_unasked=True)
+    async with edge_and_registrar(forgets_after=60, keepalive=25, auth="digest", registrar=unasked) as (edge, registrar):
         registrar.server.users.add("bob", "example.com", PASSWORD)
         bob = await edge.party("bob", INSIDE)
         asked = answers_options(bob)
