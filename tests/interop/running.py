@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,6 +41,8 @@ class Running:
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **(environment or {})},
+            # A group of its own: those it has started end with it, even where it left them behind.
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, name=f"reads {name}")
         self._reader.start()
@@ -96,9 +99,9 @@ class Running:
         return f"{self.name} {fault}; exit status {self.process.poll()}; it said last:\n{lines}"
 
     def stop(self) -> None:
-        """Ends it whatever it does; may be called again."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """Ends it, and those it has started, whatever they do; may be called again."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         for pipe in (self.process.stdin, self.process.stdout):
