@@ -9,8 +9,8 @@ from websockets.uri import WebSocketURI
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
 from ringback.transport.limits import WebSocketRules
-from ringback.transport.websocket import ClientWebSocket, ServerWebSocket, WebSocket
-from ringback.transport.websocket_admission import Admission
+from ringback.transport.websocket.admission import Admission
+from ringback.transport.websocket.octets import ClientWebSocket, ServerWebSocket, WebSocket
 from tests.transport.party import options
 from tests.transport.websockets import BINARY, PING, close_code, frame, handshake
 

@@ -16,8 +16,8 @@ from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.operation.security import SecurityLog
 from ringback.server.proxy.routing import Reject
-from ringback.server.security import SecurityLog
 from ringback.server.users import Users
 from ringback.transport.tls.identity import NOBODY
 from tests.server.party import DOMAIN, simulated

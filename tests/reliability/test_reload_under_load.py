@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringback.server.control import ControlError, ask
+from ringback.server.operation.control import ControlError, ask
 from tests.interop.ports import free_port
 from tests.interop.running import PATIENCE
 from tests.interop.server import RunningServer

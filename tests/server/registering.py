@@ -9,10 +9,10 @@ from ringback.message.message import Request, Response
 from ringback.message.parser import parse_datagram
 from ringback.server.config import RegistrarConfig
 from ringback.server.domains import Domains
-from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
-from ringback.server.nat import Nat
+from ringback.server.outbound.flows import Flows
+from ringback.server.outbound.nat import Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar import Registrar
 from ringback.server.store import Store

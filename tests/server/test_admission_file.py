@@ -9,8 +9,8 @@ import pytest
 
 from ringback.server.admission_file import load_admit
 from ringback.server.config import WebSocketConfig
-from ringback.server.routing_file import RoutingFileError
-from ringback.transport.handshake import Handshake
+from ringback.server.targets.routing_file import RoutingFileError
+from ringback.transport.websocket.handshake import Handshake
 from tests.server.party import DOMAIN, SERVER, House, simulated
 
 WRONG = {

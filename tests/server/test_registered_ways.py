@@ -7,11 +7,11 @@ import pytest
 from ringback.message.fields.name_addr import NameAddr
 from ringback.message.grammar import unquote
 from ringback.message.message import Request, Response
-from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import DomainConfig
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
 from ringback.server.store import Store
+from ringback.server.targets.call_forwarding import Forwarding
 from tests.server.party import DOMAIN, SERVER, Dialog, House, Party, proxy, simulated
 from tests.server.proving import guarded, prove, registered
 

@@ -8,8 +8,8 @@ import pytest
 
 from ringback.message.parser import Malformed
 from ringback.server.config import Config, DrainConfig, LimitsConfig
-from ringback.server.routing_file import RoutingFileError
 from ringback.server.server import Server
+from ringback.server.targets.routing_file import RoutingFileError
 from ringback.testing import Network, run
 from tests.server.party import DOMAIN, SERVER, House, simulated
 

@@ -31,7 +31,7 @@ class Asking(NamedTuple):
 
     def ask(self, method: str, /, **params: Any) -> Any:
         """The result of a method; `Fault` where no server runs, exit status 1 where it refuses."""
-        from ringback.server.control import ControlError, NoServer, ask
+        from ringback.server.operation.control import ControlError, NoServer, ask
 
         try:
             return asyncio.run(ask(self.path(), method, **params))
@@ -44,7 +44,7 @@ class Asking(NamedTuple):
         """Where the control socket is: as told, else where `serve` with the same options has it."""
         from ringback.server.config import ConfigError
         from ringback.server.config.file import read_config
-        from ringback.server.control import socket_path
+        from ringback.server.operation.control import socket_path
 
         if self.socket is not None:
             return self.socket

@@ -26,7 +26,7 @@ from ringback.trace.trace import Sink, Trace
 
 if TYPE_CHECKING:
     from ringback.server.config import Config
-    from ringback.server.drain import Drain
+    from ringback.server.operation.drain import Drain
     from ringback.server.server import Server
 
 
@@ -90,9 +90,9 @@ def serve(
     Users are made with `ringback user add`. SIGTERM and SIGINT end it once what is under way is done (a second one: at once); SIGHUP reads
     users, certificates and routing file again.
     """  # fmt: skip
-    from ringback.server import logs
     from ringback.server.config import ConfigError
     from ringback.server.config.file import read_config
+    from ringback.server.operation import logs
 
     options: dict[str, Any] = {"domains": list(domains), "listen": list(listen), "data": data, "auth": auth}
     trace = {"ladder": ladder, "file": trace_file}
@@ -120,10 +120,10 @@ def serve(
 
 
 async def _run(config: Config, observer: Trace | None, reread: Callable[[], Config]) -> None:
-    from ringback.server.operation import Operation
-    from ringback.server.routing_file import RoutingFileError
+    from ringback.server.operation.operation import Operation
     from ringback.server.server import Server
     from ringback.server.store import StoreError
+    from ringback.server.targets.routing_file import RoutingFileError
     from ringback.transport.tls import TlsError
 
     at_once = asyncio.Event()

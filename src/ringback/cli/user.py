@@ -118,7 +118,7 @@ def forward(
     data: str | None,
 ) -> None:
     """Send a user's calls to URI under one condition or several; print what then holds. Without any, print what holds."""
-    from ringback.server.call_forwarding import CONDITIONS, ForwardingTable
+    from ringback.server.targets.call_forwarding import CONDITIONS, ForwardingTable
 
     asked = {"always": always, "busy": busy, "no_answer": ring_for is not None, "unregistered": unregistered}
     conditions = [condition for condition, is_asked in asked.items() if is_asked]

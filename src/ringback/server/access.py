@@ -24,8 +24,8 @@ from ringback.server.config import AccessConfig
 from ringback.server.domains import Domains, Place
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.operation.security import SecurityLog
 from ringback.server.proxy.routing import Reject
-from ringback.server.security import SecurityLog
 from ringback.server.users import Users
 from ringback.transport.tls import Identities
 

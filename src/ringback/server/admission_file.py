@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ringback.server.config import Config
-from ringback.server.routing_file import RoutingFileError, explain
+from ringback.server.targets.routing_file import RoutingFileError, explain
 from ringback.transport.limits import Admit, WebSocketRules
 
 

@@ -14,16 +14,16 @@ from ringback.message.parser import Malformed
 from ringback.message.uri import SipUri
 from ringback.server.access import Access
 from ringback.server.config import Config
-from ringback.server.counts import Counts
-from ringback.server.determination import Determination
 from ringback.server.domains import REDIRECT, Domains, Place, reaches, scope_of
-from ringback.server.flows import Flows, ForgedToken
 from ringback.server.gateway import Gateways
 from ringback.server.gruus import Gruus
-from ringback.server.keepalive import Keepalive
 from ringback.server.location.location import Location
 from ringback.server.mid_dialog import MidDialog, NotRegistered
-from ringback.server.nat import Nat, is_nowhere
+from ringback.server.operation.counts import Counts
+from ringback.server.operation.security import SecurityLog
+from ringback.server.outbound.flows import Flows, ForgedToken
+from ringback.server.outbound.keepalive import Keepalive
+from ringback.server.outbound.nat import Nat, is_nowhere
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.edge import Edge, FlowGone
 from ringback.server.proxy.edge_phones import EdgePhones
@@ -33,9 +33,9 @@ from ringback.server.proxy.record_route import AT_HOME, DOWN, ELSEWHERE, UNPROVE
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.redirect import RedirectServer
 from ringback.server.registrar import Registrar
-from ringback.server.security import SecurityLog
 from ringback.server.sources import Sources
 from ringback.server.stateless_uas import ALLOW, StatelessUas
+from ringback.server.targets.determination import Determination
 from ringback.server.users import Users
 from ringback.stack import Stack
 from ringback.tokens import Tokens

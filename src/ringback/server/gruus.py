@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ringback.message.grammar import quote
 from ringback.message.uri import SipUri
-from ringback.server.instance import urn
+from ringback.server.outbound.instance import urn
 
 if TYPE_CHECKING:
     from ringback.server.domains import Place

@@ -9,9 +9,9 @@ from ringback.message.message import Request
 
 if TYPE_CHECKING:
     from ringback.server.domains import Domains, Place
-    from ringback.server.flows import Flows
     from ringback.server.gruus import Gruus
     from ringback.server.location.location import Location
+    from ringback.server.outbound.flows import Flows
 
 
 class NotRegistered(Exception):  # noqa: N818 - what became of a phone, not an error of the program

@@ -9,24 +9,25 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from ringback.address import DEFAULT_PORTS, Flow
-from ringback.server import call_forwarding, logs
 from ringback.server.access import Access
 from ringback.server.admission_file import websocket_rules
 from ringback.server.config import Config, ConfigError
 from ringback.server.core import ServerCore
-from ringback.server.counts import Counts
 from ringback.server.domains import Domains
-from ringback.server.drain import Drain
-from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location
+from ringback.server.operation import logs
+from ringback.server.operation.counts import Counts
+from ringback.server.operation.drain import Drain
+from ringback.server.operation.reload import Reloaded, merged
+from ringback.server.operation.validity import Validity
+from ringback.server.outbound.flows import Flows
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.record_route import RecordRoute
-from ringback.server.reload import Reloaded, merged
-from ringback.server.routing_file import RoutingFileError
 from ringback.server.store import Store, StoreError
+from ringback.server.targets import call_forwarding
+from ringback.server.targets.routing_file import RoutingFileError
 from ringback.server.users import Users
-from ringback.server.validity import Validity
 from ringback.stack import Observer
 from ringback.transport.listening import listen
 from ringback.transport.resolver import Resolver

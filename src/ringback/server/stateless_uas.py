@@ -11,7 +11,7 @@ from ringback.message.derive import response_to
 from ringback.message.errors import SipParseError
 from ringback.message.message import Request, Response
 from ringback.message.parser import Malformed
-from ringback.server.counts import Counts
+from ringback.server.operation.counts import Counts
 from ringback.server.proxy.answer import answer_to
 from ringback.server.proxy.routing import Redirect, Reject
 from ringback.server.registrar import EXTENSIONS, not_understood

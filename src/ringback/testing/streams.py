@@ -128,7 +128,7 @@ class SimulatedTcp(TcpTransport):
         super().__init__(user, limits)
         self.transport = transport
         if transport in ("WS", "WSS"):
-            from ringback.transport.websocket_connection import WebSocketConnection
+            from ringback.transport.websocket.connection import WebSocketConnection
 
             self.connection = WebSocketConnection
         self._network = network

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ringback.transport.handshake import Handshake
+    from ringback.transport.websocket.handshake import Handshake
 
 
 class StreamLimits(NamedTuple):

@@ -34,13 +34,13 @@ Kinds = Mapping[str, Callable[[TransportUser, StreamLimits], Transport]]
 
 def _websocket(user: TransportUser, limits: StreamLimits) -> Transport:
     # The library below takes 20 ms to import: nobody shall wait for it who listens on none.
-    from ringback.transport.websocket_transport import WebSocketTransport
+    from ringback.transport.websocket.transport import WebSocketTransport
 
     return WebSocketTransport(user, limits)
 
 
 def _secure_websocket(user: TransportUser, limits: StreamLimits) -> Transport:
-    from ringback.transport.websocket_transport import SecureWebSocketTransport
+    from ringback.transport.websocket.transport import SecureWebSocketTransport
 
     return SecureWebSocketTransport(user, limits)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ringback.message.message import Request
-from ringback.server.call_forwarding import Forwarding
 from ringback.server.config import GatewayConfig, RouteConfig, TrunkConfig
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Reject
+from ringback.server.targets.call_forwarding import Forwarding
 from ringback.testing import Network
 from tests.server.party import DOMAIN, House, Message, Party, proxy, simulated
 

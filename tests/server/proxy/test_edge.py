@@ -9,9 +9,9 @@ import pytest
 
 from ringback.server.config import Config, ConfigError, EdgeConfig, NatConfig, RegistrarConfig
 from ringback.testing import Network
+from tests.server.outbound.test_keepalive import answers_options
 from tests.server.party import Dialog, House, Party, simulated
 from tests.server.proving import PASSWORD, prove
-from tests.server.test_keepalive import answers_options
 
 EDGE, REGISTRAR = "192.0.2.100", "192.0.2.200"
 INSIDE, OUTSIDE = "10.0.0.2", "203.0.113.1"

@@ -12,7 +12,7 @@ from ringback.message.errors import SipParseError
 from ringback.message.uri import parse_uri
 from ringback.server.config.fault import ConfigError, shown
 from ringback.server.config.value import domain_name
-from ringback.server.number_pattern import number_pattern
+from ringback.server.targets.number_pattern import number_pattern
 
 USER = "{user}"
 """What stands in a URI for the user as the route changes it."""

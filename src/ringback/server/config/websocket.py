@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from ringback.server.config.fault import ConfigError, shown
 from ringback.transport.limits import ANY_ORIGIN, Admit, WebSocketRules
-from ringback.transport.origins import Origins
+from ringback.transport.websocket.origins import Origins
 
 
 class WebSocketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from ringback.server.proxy.routing import Forward
 if TYPE_CHECKING:
     from ringback.address import Endpoint, Flow
     from ringback.server.domains import Domains
-    from ringback.server.flows import Flows
+    from ringback.server.outbound.flows import Flows
     from ringback.server.proxy.edge_phones import EdgePhones
     from ringback.server.proxy.record_route import RecordRoute
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ringback.server.access import Access
     from ringback.server.config import ProxyConfig
     from ringback.server.domains import Domains, Place
-    from ringback.server.flows import Flows
+    from ringback.server.outbound.flows import Flows
     from ringback.server.proxy.branch import Branch
     from ringback.server.proxy.edge import Edge
     from ringback.server.proxy.record_route import RecordRoute

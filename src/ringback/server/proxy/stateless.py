@@ -14,7 +14,7 @@ from ringback.message.fields.via import Via
 from ringback.message.message import Request, Response
 from ringback.message.passing import PassingResponse
 from ringback.server.domains import STATELESS
-from ringback.server.flows import Flows, ForgedToken
+from ringback.server.outbound.flows import Flows, ForgedToken
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.destination import Destination, is_at_gruu
 from ringback.server.proxy.forwarding import forwarded, frame, is_for_sips, next_hop, request_uri

@@ -10,8 +10,8 @@ from ringback.message.grammar import Params, render_params
 from ringback.message.message import Request
 from ringback.message.uri import Uri, parse_uri
 from ringback.server.config import RegistrarConfig
-from ringback.server.instance import instance_of, reg_id_of
 from ringback.server.location.binding import Binding
+from ringback.server.outbound.instance import instance_of, reg_id_of
 from ringback.server.registrar.plain_contact import PlainContact
 from ringback.server.registrar.reach import AT_ITS_URI, Reach
 from ringback.server.registrar.refused import Refused

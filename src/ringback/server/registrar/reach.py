@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ringback.message.fields.name_addr import NameAddr, Star
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
-from ringback.server.instance import instance_of
+from ringback.server.outbound.instance import instance_of
 from ringback.server.registrar.extensions import has_option
 from ringback.server.registrar.refused import Refused
 

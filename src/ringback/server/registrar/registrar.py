@@ -18,11 +18,11 @@ from ringback.message.message import Request, Response
 from ringback.message.uri import SipUri, Uri
 from ringback.server.config import RegistrarConfig
 from ringback.server.domains import Domains
-from ringback.server.flows import Flows
 from ringback.server.gruus import Gruus
 from ringback.server.location.binding import Binding
 from ringback.server.location.location import Location
-from ringback.server.nat import DIALLED, Nat
+from ringback.server.outbound.flows import Flows
+from ringback.server.outbound.nat import DIALLED, Nat
 from ringback.server.proxy.routing import Reject
 from ringback.server.registrar.bindings import Registration
 from ringback.server.registrar.extensions import has_option, not_understood

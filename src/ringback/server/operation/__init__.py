@@ -1,0 +1,1 @@
+"""What an operator does with a server that runs, and sees of it."""
