@@ -9,7 +9,7 @@ import pytest
 
 from ringback.server.admission_file import load_admit
 from ringback.server.config import WebSocketConfig
-from ringback.server.targets.routing_file import RoutingFileError
+from ringback.server.operator_file import OperatorFileError
 from ringback.transport.websocket.handshake import Handshake
 from tests.server.party import DOMAIN, SERVER, House, simulated
 
@@ -27,13 +27,13 @@ def test_a_file_that_cannot_be_used_is_said_so(tmp_path: Path, name: str) -> Non
     text, fault = WRONG[name]
     path = tmp_path / "admission.py"
     path.write_text(text)
-    with pytest.raises(RoutingFileError) as refused:
+    with pytest.raises(OperatorFileError) as refused:
         load_admit(path)
     assert str(refused.value).startswith(f"{path}{fault}")
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(RoutingFileError, match="No such file"):
+    with pytest.raises(OperatorFileError, match="No such file"):
         load_admit(tmp_path / "none.py")
 
 

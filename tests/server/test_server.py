@@ -8,8 +8,8 @@ import pytest
 
 from ringback.message.parser import Malformed
 from ringback.server.config import Config, DrainConfig, LimitsConfig
+from ringback.server.operator_file import OperatorFileError
 from ringback.server.server import Server
-from ringback.server.targets.routing_file import RoutingFileError
 from ringback.testing import Network, run
 from tests.server.party import DOMAIN, SERVER, House, simulated
 
@@ -306,7 +306,7 @@ def test_an_address_that_is_taken_is_named_and_nothing_stays_open() -> None:
 def test_a_routing_file_that_fails_stops_the_start(tmp_path: Path) -> None:
     async def start() -> None:
         server = Server(Config(auth="none", routing=tmp_path / "none.py", data=tmp_path))
-        with pytest.raises(RoutingFileError, match=r"none\.py"):
+        with pytest.raises(OperatorFileError, match=r"none\.py"):
             await server.start()
 
     run(start())

@@ -121,9 +121,9 @@ def serve(
 
 async def _run(config: Config, observer: Trace | None, reread: Callable[[], Config]) -> None:
     from ringback.server.operation.operation import Operation
+    from ringback.server.operator_file import OperatorFileError
     from ringback.server.server import Server
     from ringback.server.store import StoreError
-    from ringback.server.targets.routing_file import RoutingFileError
     from ringback.transport.tls import TlsError
 
     at_once = asyncio.Event()
@@ -139,7 +139,7 @@ async def _run(config: Config, observer: Trace | None, reread: Callable[[], Conf
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
         await server.start()
-    except (RoutingFileError, StoreError, TlsError) as error:
+    except (OperatorFileError, StoreError, TlsError) as error:
         raise Fault(str(error)) from None
     except OSError as error:
         raise Fault(os_fault(error)) from None

@@ -7,28 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from ringback.server.config import Config
-from ringback.server.targets.routing_file import RoutingFileError, explain
+from ringback.server.operator_file import OperatorFileError, run
 from ringback.transport.limits import Admit, WebSocketRules
 
 
 def websocket_rules(config: Config) -> WebSocketRules:
-    """Who may connect over WebSocket. Raises `RoutingFileError` where the file that says so cannot be used."""
+    """Who may connect over WebSocket. Raises `OperatorFileError` where the file that says so cannot be used."""
     path = config.websocket.admission
     return config.websocket.rules(is_open=not config.asks_passwords, admit=None if path is None else load_admit(path))
 
 
 def load_admit(path: Path) -> Admit:
-    """Runs the file and gives its `admit`. Raises `RoutingFileError` that names file and line."""
-    names: dict[str, Any] = {"__name__": "admission", "__file__": str(path)}
-    try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)  # noqa: S102 - the operator's own file, named by himself
-    except SyntaxError as error:
-        raise RoutingFileError(f"{path}:{error.lineno}: {error.msg}") from error
-    except OSError as error:
-        raise RoutingFileError(f"{path}: {error.strerror}") from error
-    except Exception as error:
-        raise RoutingFileError(explain(error, path)) from error
+    """Runs the file and gives its `admit`. Raises `OperatorFileError` that names file and line."""
+    names: dict[str, Any] = {"__name__": "admission"}
+    run(path, names)
     admit = names.get("admit")
     if not callable(admit) or inspect.iscoroutinefunction(admit) or len(inspect.signature(admit).parameters) != 1:
-        raise RoutingFileError(f"{path}: needs a function admit(handshake), and not an async one")
+        raise OperatorFileError(f"{path}: needs a function admit(handshake), and not an async one")
     return admit  # type: ignore[no-any-return]  # what it returns is looked at each time

@@ -81,7 +81,7 @@ class ServerCore:
         """`users` None: nobody has to prove who he is; `peer` says who the other end of a flow is by its certificate;
         `drop(flow, reason)` closes a dead connection.
 
-        Raises `RoutingFileError`.
+        Raises `OperatorFileError`.
         """
         self.domains = domains
         self.record_route = record_route
@@ -186,7 +186,7 @@ class ServerCore:
         )
 
     def prepare(self, config: Config) -> Callable[[], None]:
-        """Reads what a configuration names, and gives what puts all of it in force that can change meanwhile; raises `RoutingFileError`."""
+        """Reads what a configuration names, and gives what puts all of it in force that may change; raises `OperatorFileError`."""
         determine = self.determination.prepare(config)
 
         def apply() -> None:

@@ -21,12 +21,12 @@ from ringback.server.operation.counts import Counts
 from ringback.server.operation.drain import Drain
 from ringback.server.operation.reload import Reloaded, merged
 from ringback.server.operation.validity import Validity
+from ringback.server.operator_file import OperatorFileError
 from ringback.server.outbound.flows import Flows
 from ringback.server.proxy.computed_via import ComputedVia
 from ringback.server.proxy.record_route import RecordRoute
 from ringback.server.store import Store, StoreError
 from ringback.server.targets import call_forwarding
-from ringback.server.targets.routing_file import RoutingFileError
 from ringback.server.users import Users
 from ringback.stack import Observer
 from ringback.transport.listening import listen
@@ -83,7 +83,7 @@ class Server:
     async def start(self) -> None:
         """Reads the routing file, loads every binding, then listens: what cannot be answered rightly is not yet answered at all.
 
-        Raises `RoutingFileError`, `StoreError`, `TlsError`, or `OSError` that names the address that could not be had.
+        Raises `OperatorFileError`, `StoreError`, `TlsError`, or `OSError` that names the address that could not be had.
         """
         config = self.config
         loop = asyncio.get_running_loop()
@@ -231,7 +231,7 @@ class Server:
             rules = websocket_rules(config)
             if config.log != self.config.log:
                 apply.append(logs.prepare(config.log))
-        except (ConfigError, RoutingFileError, OSError) as error:
+        except (ConfigError, OperatorFileError, OSError) as error:
             fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             self._report(f"{fault} (all stays as it was)")
             return Reloaded(fault=fault)

@@ -7,8 +7,9 @@ import pytest
 from ringback.server.domains import Domains
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location as LocationService
+from ringback.server.operator_file import OperatorFileError, explain
 from ringback.server.proxy.routing import Forward, Gateway, Location, Redirect, Reject, first
-from ringback.server.targets.routing_file import Lookup, RoutingFileError, checked, explain, load_route
+from ringback.server.targets.routing_file import Lookup, checked, load_route
 from tests.server.party import House, simulated
 
 LOOKUP = Lookup(LocationService(clock=lambda: 0.0), Domains(["example.com"]), Gruus(b"key"))
@@ -35,17 +36,17 @@ def write(folder: Path, text: str) -> Path:
     ],
 )
 def test_a_file_that_cannot_be_used_says_why_in_one_line(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(RoutingFileError) as error:
+    with pytest.raises(OperatorFileError) as error:
         load_route(write(tmp_path, text), LOOKUP)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there_or_no_utf_8(tmp_path: Path) -> None:
-    with pytest.raises(RoutingFileError, match="No such file"):
+    with pytest.raises(OperatorFileError, match="No such file"):
         load_route(tmp_path / "none.py", LOOKUP)
     (tmp_path / "routes.py").write_bytes(b"# \xff\n")
-    with pytest.raises(RoutingFileError, match=r"routes\.py"):
+    with pytest.raises(OperatorFileError, match=r"routes\.py"):
         load_route(tmp_path / "routes.py", LOOKUP)
 
 

@@ -15,9 +15,10 @@ from ringback.server.gateway import Gateways
 from ringback.server.gruus import Gruus
 from ringback.server.location.location import Location as LocationService
 from ringback.server.operation.counts import Counts
+from ringback.server.operator_file import explain
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Location, Reject
 from ringback.server.targets.retargeting import Retargeting
-from ringback.server.targets.routing_file import Lookup, Route, checked, explain, load_route
+from ringback.server.targets.routing_file import Lookup, Route, checked, load_route
 from ringback.transport.resolver import Enum
 
 # Numbers looked up for one request, one leading to the next. A choice: more is a loop, or might as well be one.
@@ -48,7 +49,7 @@ class Determination:
         enum: Enum,
         gateways: Gateways,
     ) -> None:
-        """Reads the routing file, if there is one: raises `RoutingFileError`. `run` is the stack's, for what a coroutine has decided;
+        """Reads the routing file, if there is one: raises `OperatorFileError`. `run` is the stack's, for what a coroutine has decided;
         `enum` knows telephone numbers, `gateways` trunks.
         """
         self._domains = domains
@@ -66,7 +67,7 @@ class Determination:
         self.prepare(config)()
 
     def prepare(self, config: Config) -> Callable[[], None]:
-        """Reads the routing file, and gives what puts it and the standing orders in force; raises `RoutingFileError`."""
+        """Reads the routing file, and gives what puts it and the standing orders in force; raises `OperatorFileError`."""
         file = config.routing
         route = None if file is None else load_route(file, Lookup(self._location, self._domains, self._gruus))
         retargeting = self._standing_orders(config)

@@ -7,13 +7,13 @@ a decision, or None for what the server would do by itself.
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ringback.message.message import Request
 from ringback.message.uri import SipUri
+from ringback.server.operator_file import OperatorFileError, run
 from ringback.server.proxy.routing import Decision, Forward, Gateway, Redirect, Reject, first
 from ringback.server.proxy.routing import Location as LocationOf
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from ringback.server.location.location import Location
 
 Route = Callable[[Request], "Decision | Awaitable[Decision | None] | None"]
-
-
-class RoutingFileError(Exception):
-    """A routing file that cannot be used, or that failed: one line with the file's line number."""
 
 
 class Lookup:
@@ -47,39 +43,22 @@ class Lookup:
 
 
 def load_route(path: Path, lookup: Lookup) -> Route:
-    """Runs the file and gives its `route`. Raises `RoutingFileError` that names file and line."""
-    try:
-        source = path.read_text(encoding="utf-8")
-        code = compile(source, str(path), "exec")
-        names: dict[str, Any] = {
-            "__name__": "routes",
-            "__file__": str(path),
-            "Forward": Forward,
-            "Gateway": Gateway,
-            "Location": LocationOf,
-            "Redirect": Redirect,
-            "Reject": Reject,
-            "first": first,
-            "location": lookup,
-        }
-        exec(code, names)  # noqa: S102 - the operator's own file, named in the operator's own configuration
-    except SyntaxError as error:
-        raise RoutingFileError(f"{path}:{error.lineno}: {error.msg}") from error
-    except OSError as error:
-        raise RoutingFileError(f"{path}: {error.strerror}") from error
-    except Exception as error:
-        raise RoutingFileError(explain(error, path)) from error
+    """Runs the file and gives its `route`. Raises `OperatorFileError` that names file and line."""
+    names: dict[str, Any] = {
+        "__name__": "routes",
+        "Forward": Forward,
+        "Gateway": Gateway,
+        "Location": LocationOf,
+        "Redirect": Redirect,
+        "Reject": Reject,
+        "first": first,
+        "location": lookup,
+    }
+    run(path, names)
     route = names.get("route")
     if not callable(route) or len(inspect.signature(route).parameters) != 1:
-        raise RoutingFileError(f"{path}: needs a function route(request)")
+        raise OperatorFileError(f"{path}: needs a function route(request)")
     return route  # type: ignore[no-any-return]  # what it returns is checked each time
-
-
-def explain(error: BaseException, path: Path) -> str:
-    """One line for a fault in the routing file: its last line there, and what went wrong."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    place = f"{path}:{lines[-1]}" if lines else str(path)
-    return f"{place}: {type(error).__name__}: {error}".replace("\n", " ")
 
 
 def checked(result: object) -> Decision | None:
