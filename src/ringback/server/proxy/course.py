@@ -44,9 +44,9 @@ class Course:
         "_breadth",
         "_context",
         "_count",
-        "_forwarding",
         "_otherwise",
         "_recurses",
+        "_ring_for",
         "_steps",
         "is_undecided",
         "refusal",
@@ -61,10 +61,11 @@ class Course:
         self._context = context
         self._breadth = breadth
         self._count = 0
-        self._otherwise: list[_Rest | Else] = []
-        self._forwarding: Forward | None = None
+        # Tuples: most contexts have nothing left to try, and an empty one takes no room.
+        self._otherwise: tuple[_Rest | Else, ...] = ()
         self._recurses = False
-        self._steps: list[list[Destination]] = []
+        self._ring_for: float | None = None
+        self._steps: tuple[list[Destination], ...] = ()
         self._began = 0
         self._because: str | None = None
 
@@ -82,11 +83,11 @@ class Course:
                 return
             if isinstance(decision, First):
                 if len(decision.decisions) > 1:
-                    self._otherwise.append(_Rest(decision.decisions[1:]))
+                    self._otherwise += (_Rest(decision.decisions[1:]),)
                 decision = decision.decisions[0]
                 continue
             if decision.else_ is not None:
-                self._otherwise.append(decision.else_)
+                self._otherwise += (decision.else_,)
             resolved = context.proxy.reach.resolve(decision, request, lambda later, then: self.decided(later, request, then))
             if resolved is None:
                 self.is_undecided = True
@@ -101,7 +102,7 @@ class Course:
             if self._is_too_long():
                 context.answer(Reject(482), request, now)
                 return
-            self._otherwise.append(decision.else_)
+            self._otherwise += (decision.else_,)
         self._start(decision, request, now)
 
     def decided(self, decision: Decision, request: Request, now: float) -> None:
@@ -133,7 +134,8 @@ class Course:
     def _after(self, status: int, *, found_nobody: bool = False) -> Decision | None:
         """What follows a failure with this final status; None where nothing does. `found_nobody`: there was nowhere to send it."""
         while self._otherwise:
-            waiting = self._otherwise.pop()
+            waiting = self._otherwise[-1]
+            self._otherwise = self._otherwise[:-1]
             if not isinstance(waiting, _Rest):
                 decision = following(waiting, status, found_nobody=found_nobody)
                 if decision is not None:
@@ -141,7 +143,7 @@ class Course:
                     return decision
             elif found_nobody or reached_nobody(status):
                 if len(waiting.decisions) > 1:
-                    self._otherwise.append(_Rest(waiting.decisions[1:]))
+                    self._otherwise += (_Rest(waiting.decisions[1:]),)
                 return waiting.decisions[0]
         return None
 
@@ -150,7 +152,7 @@ class Course:
     def _start(self, forward: Forward, request: Request, now: float) -> None:
         """Forwards to the targets of each step in turn, each step ringing for `ring_for` seconds where that is not None."""
         context = self._context
-        self._forwarding = forward
+        self._ring_for = forward.ring_for
         self._recurses = context.proxy.recurses if forward.recurse is None else forward.recurse
         self._began = len(context.branches)
         if len(forward.targets) == 1 and _WISHES.isdisjoint(request.headers.keys):
@@ -174,14 +176,14 @@ class Course:
             else:
                 self.follow(onward, request, now)
             return
-        self._steps = self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps
+        self._steps = tuple(self._bounded(steps) if context.branches or len(steps) > 1 or len(steps[0]) > 1 else steps)
         context.proxy.keep(context, request, now)
         if context.is_invite and context.proxy.tells_ended:
             context.is_told_ends = wants_199(request)
         if self._steps:
             if context.proxy.tells_trail and request.to_tag is None:
                 self._lead_on(forward, request)
-            self._fork(self._steps.pop(0), self._breadth, request, now)
+            self._fork(self._take_step(), self._breadth, request, now)
 
     def _lead_on(self, forward: Forward, request: Request) -> None:
         """Remembers what the next targets and the caller are told of the way so far (RFC 7044, RFC 5806)."""
@@ -235,7 +237,7 @@ class Course:
             started = [Branch(context, step[0], breadth)]
         else:
             if count > breadth:
-                self._steps.insert(0, step[breadth:])
+                self._steps = (step[breadth:], *self._steps)
                 step = step[:breadth]
                 count = breadth
             share, extra = divmod(breadth, count)
@@ -243,22 +245,27 @@ class Course:
         context.branches += started
         for branch in started:
             branch.forward(request, now)
-        ring_for = None if self._forwarding is None else self._forwarding.ring_for
+        ring_for = self._ring_for
         if ring_for is None and self._steps:
             ring_for = context.proxy.ring_for
         if ring_for is not None and context.is_invite:
             for branch in started:
                 context.proxy.timers.ring(branch, now + ring_for)
 
+    def _take_step(self) -> list[Destination]:
+        step = self._steps[0]
+        self._steps = self._steps[1:]
+        return step
+
     def begin_nothing_more(self) -> None:
         """No other step is begun; what a decision has for failures may still follow."""
-        self._steps = []
+        self._steps = ()
 
     def go_on(self, now: float) -> bool:
         """Begins what comes next after all that was tried has failed; False where nothing does."""
         context = self._context
         if self._steps:
-            self._fork(self._steps.pop(0), self._breadth, context.proxy.received_request(context.transaction), now)
+            self._fork(self._take_step(), self._breadth, context.proxy.received_request(context.transaction), now)
             return True
         if not self._otherwise:
             return False
@@ -291,7 +298,7 @@ class Course:
         if groups:
             if context.trail is not None and response.status != 416:
                 context.trail.divert([one for group in groups for one in group], diverted_by(response), reason_of(response.status))
-            self._steps[:0] = groups[1:]
+            self._steps = (*groups[1:], *self._steps)
             self._fork(groups[0], branch.breadth, context.proxy.received_request(context.transaction), now)
         return response.status == 416 or "contact" not in response.headers.keys
 
