@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 
 from websockets.client import ClientProtocol
@@ -38,7 +39,7 @@ _logger = logging.getLogger("ringback.websocket")
 _logger.setLevel(logging.WARNING)
 
 
-class WebSocket:
+class WebSocket(ABC):
     """A WebSocket over a stream of octets, and the SIP messages in it: what both sides have in common.
 
     `feed` what was read, take messages by `next_message`, write what `take_outgoing` gives. Who breaks the rules is told so by a close
@@ -106,9 +107,9 @@ class WebSocket:
         self._has_progressed = True
         return rest
 
+    @abstractmethod
     def _shake_hands(self, head: bytes | None) -> None:
         """Acts on the head of the peer's handshake, None for one that is too long."""
-        raise NotImplementedError
 
     def _receive(self, data: bytes) -> None:
         self._protocol.receive_data(data)
