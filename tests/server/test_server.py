@@ -207,7 +207,7 @@ async def test_a_closed_server_hears_nothing_and_waits_for_no_route() -> None:
         house.parties.clear()
     alice.ask("OPTIONS", f"sip:{SERVER}")
     await alice.hears_nothing(1)
-    assert not house.server.core.determination.is_waiting
+    assert not house.server.core.determination._waiting
     await alice.transports.close()
 
 

@@ -26,6 +26,7 @@ from ringback.server.config import (
 from ringback.server.config.file import read_config
 from ringback.server.operation import logs
 from ringback.server.operation.reload import CHANGEABLE, EXCEPTED, Reloaded, merged
+from ringback.server.proxy.routing import Forward
 from tests.architecture.tree import ROOT
 from tests.server.party import DOMAIN, House, Party, simulated
 from tests.server.proving import guarded, guest, register
@@ -269,3 +270,22 @@ def test_the_page_names_what_can_change() -> None:
     can, _, cannot = said.partition("(but not")
     assert set(re.findall(r"`([a-z_.]+)`", can)) == CHANGEABLE
     assert set(re.findall(r"`([a-z_.]+)`", cannot)) == EXCEPTED
+
+
+@simulated
+async def test_how_long_a_target_rings_before_the_next_changes_at_once() -> None:
+    async with House(proxy=ProxyConfig(ring_for=60.0)) as house:
+        alice = await house.party("alice")
+        one, two = await house.party("one"), await house.party("two")
+        assert rewritten(house, proxy=ProxyConfig(ring_for=5.0)).changed == ("proxy.ring_for",)
+        house.server.core.determination.route = lambda request: Forward(one.uri, two.uri, one_by_one=True)
+        alice.ask()
+        await alice.hears("100 INVITE")
+        invite = await one.hears("INVITE")
+        one.reply(invite, 180)
+        await alice.hears("180 INVITE")
+        one.reply(await one.hears("CANCEL"), 200)
+        one.reply(invite, 487)
+        two.reply(await two.hears("INVITE"), 200)
+        await alice.hears("200 INVITE")
+        assert two.heard[0].time == pytest.approx(5, abs=0.1)

@@ -83,8 +83,6 @@ class Proxy:
         those of what is forwarded without state.
         """
         self.timers = BranchTimers(config.timer_c, config.failover_after)
-        self.ring_for = config.ring_for
-        """Seconds a target tried before others rings where its decision does not say."""
         self.reach = Reach(domains, resolve, relays_to, edge)
         self._edge = edge
         self.refuse = refuse
@@ -112,6 +110,8 @@ class Proxy:
         """Whether it wants to be in the path of every dialog (§16.6 item 4)."""
         self.reach.relays_to = relays_to
         self.max_branches = config.max_branches
+        self.ring_for = config.ring_for
+        """Seconds a target tried before others rings where its decision does not say."""
         self.recurses = config.recurse
         self.redirects_on_request = config.redirect_on_request
         self.tells_ended = config.send_199

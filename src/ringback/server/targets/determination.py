@@ -146,11 +146,6 @@ class Determination:
         self._report(explain(error, self._file or Path("routes.py")))
         return Reject(500, "Routing Failed")
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a routing function has not decided yet."""
-        return bool(self._waiting)
-
     def close(self) -> None:
         """Gives up what has not been decided."""
         for task in self._waiting:
