@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import msgspec
 import pytest
 
 from ringback.server.config import AccessConfig, RelayConfig
@@ -195,3 +196,21 @@ def test_servers_of_peers_prove_their_domain_by_their_certificate(certificate: l
             await bob.hears_nothing()
 
     scene()
+
+
+@simulated
+async def test_a_peer_that_a_reload_takes_off_the_list_may_call_no_more() -> None:
+    network = Network()
+    network.certificates["192.0.2.9"] = ["partner.example"]
+    async with house(network, auth="digest", access=AccessConfig(peers=["partner.example"])) as it:
+        partner = await it.party("carol", "192.0.2.9", transport="TLS")
+        bob = await it.party("bob", q=1.0)
+        partner.ask("MESSAGE", "sip:bob@example.com", from_="<sip:carol@partner.example>;tag=1")
+        bob.reply(await bob.hears("MESSAGE"), 200)
+        await partner.hears("200 MESSAGE")
+        fewer = msgspec.structs.replace(it.server.config, access=AccessConfig())
+        it.server.reread = lambda: fewer
+        assert it.server.reload().changed == ("access.peers",)
+        partner.ask("MESSAGE", "sip:bob@example.com", from_="<sip:carol@partner.example>;tag=2")
+        await partner.hears("403 MESSAGE")
+        await bob.hears_nothing()

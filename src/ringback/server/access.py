@@ -82,7 +82,6 @@ class Access:
         self._prove = prove
         self._is_spiral = is_spiral
         self._peer = peer
-        self._peers = frozenset(config.peers)
         self._security = security
         self._is_stateless = is_stateless
         self._admitted = Admitted()
@@ -93,6 +92,7 @@ class Access:
     def configure(self, config: AccessConfig) -> None:
         """Says who has to prove what from now on; nonces given out before stay good."""
         self._config = config
+        self._peers = frozenset(config.peers)
         self._is_trusted = _trusts(config.networks)
         self._nonces.lifetime = config.nonce_seconds
         self._protections: dict[str, Protection] = {}
